@@ -1,0 +1,55 @@
+"""What nnref refuses, and how it says so.
+
+Every message names the function, the argument, what was expected and what was got:
+``avg_pool2d: x must be (N, C, H, W), got shape (3, 4)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+__all__ = ["DTypeError", "OptionError", "ShapeError", "StateError", "expect_shape", "refuse"]
+
+
+class ShapeError(ValueError):
+    """An array has the wrong number of axes or the wrong extent along one, or no window fits."""
+
+
+class DTypeError(TypeError):
+    """An argument is no array of floats or exact elements, or two arrays differ in dtype."""
+
+
+class OptionError(ValueError):
+    """An option is outside its domain: a stride of 0, a negative padding, groups that do not divide."""
+
+
+class StateError(RuntimeError):
+    """A layer was used in the wrong order, or its state cannot be loaded."""
+
+
+def refuse(error: type[Exception], function: str, argument: str, expected: str, got: Any) -> NoReturn:
+    """Raise `error` with the one wording that all of nnref uses."""
+    raise error(f"{function}: {argument} must be {expected}, got {got}")
+
+
+def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | str, ...]) -> None:
+    """Raise `ShapeError` unless `array.shape` fits `shape`, whose strings are free extents.
+
+    A free extent must be at least 1, but for "N": a batch may be empty.
+
+    >>> import numpy as np
+    >>> expect_shape("relu", "x", np.zeros((0, 3)), ("N", 3))
+    >>> expect_shape("avg_pool2d", "x", np.zeros((3, 4)), ("N", "C", "H", "W"))
+    Traceback (most recent call last):
+    nnref.errors.ShapeError: avg_pool2d: x must be (N, C, H, W), got shape (3, 4)
+    """
+    fits = len(array.shape) == len(shape) and all(
+        (want == "N" or got > 0) if isinstance(want, str) else got == want
+        for got, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        comma = "," if len(shape) == 1 else ""
+        expected = f"({', '.join(map(str, shape))}{comma})"
+        if len(array.shape) == len(shape) and 0 in array.shape:
+            expected += " with no empty axis but N"
+        refuse(ShapeError, function, argument, expected, f"shape {array.shape}")

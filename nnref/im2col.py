@@ -1,0 +1,71 @@
+r"""The three products of a convolution, each im2col and a matrix product.
+
+A convolution is bilinear: y = F ∗ x. Held fixed in turn, its three arrays give
+
+    correlate            y  = F ∗ x       columns of x, times the filters
+    correlate_transpose  dx = Fᵀ ∗ dy     filters transposed times dy, added back where the columns came from
+    correlate_filters    dF = dy ∗ x      dy times the columns of x transposed
+
+`conv2d` uses the first forward and the other two backward; `conv_transpose2d` the second forward and the others
+backward. Work goes block by block of windows, so that scratch memory is bounded and stays in cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .numeric import Array, zeros
+from .windows import Windows, gather, scatter
+
+__all__ = ["correlate", "correlate_filters", "correlate_transpose"]
+
+
+def correlate(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """(N,C,H,W), (K,C/g,kh,kw) -> (N,K,Ho,Wo)."""
+    y = zeros((len(x), len(weight), *windows.out), x, weight)
+    filters = _filters(weight, groups)
+    for part, rows, columns, block in _blocks(x, windows):
+        product = filters @ _patches(x[part], block, groups)  # (n,g,K/g,ho·wo)
+        y[part, :, rows, columns] = product.reshape(-1, len(weight), *block.out)
+    return y
+
+
+def correlate_transpose(dy: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """(N,K,Ho,Wo), (K,C/g,kh,kw) -> (N,C,H,W): the adjoint of `correlate` in x."""
+    channels = groups * weight.shape[1]
+    dx = zeros((len(dy), channels, *windows.image), dy, weight)
+    filters = _filters(weight, groups).swapaxes(1, 2)  # (g,C/g·kh·kw,K/g)
+    for part, rows, columns, block in _blocks(dx, windows):
+        patches = filters @ _outputs(dy[part, :, rows, columns], groups)
+        scatter(patches.reshape(-1, channels, *block.kernel, *block.out), block, into=dx[part])
+    return dx
+
+
+def correlate_filters(dy: Array, x: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """(N,K,Ho,Wo), (N,C,H,W) -> (K,C/g,kh,kw): the adjoint of `correlate` in the weight, whose shape it takes."""
+    dfilters = zeros(_filters(weight, groups).shape, weight)
+    for part, rows, columns, block in _blocks(x, windows):
+        patches = _patches(x[part], block, groups).swapaxes(2, 3)  # (n,g,ho·wo,C/g·kh·kw)
+        dfilters += (_outputs(dy[part, :, rows, columns], groups) @ patches).sum(axis=0)
+    return dfilters.reshape(weight.shape)
+
+
+def _filters(weight: Array, groups: int) -> Array:
+    """(K,C/g,kh,kw) -> (g,K/g,C/g·kh·kw)."""
+    return weight.reshape(groups, len(weight) // groups, -1)
+
+
+def _patches(x: Array, block: Windows, groups: int) -> Array:
+    """(n,C,H,W) -> (n,g,C/g·kh·kw,ho·wo): im2col."""
+    return gather(x, block).reshape(len(x), groups, -1, block.out[0] * block.out[1])
+
+
+def _outputs(dy: Array, groups: int) -> Array:
+    """(n,K,ho,wo) -> (n,g,K/g,ho·wo)."""
+    n, k, height, width = dy.shape
+    return dy.reshape(n, groups, k // groups, height * width)
+
+
+def _blocks(x: Array, windows: Windows) -> Iterator[tuple[slice, slice, slice, Windows]]:
+    taps = x.shape[1] * windows.kernel[0] * windows.kernel[1]
+    return windows.blocks(len(x), taps * x.itemsize)

@@ -1,0 +1,256 @@
+"""Layers: the pure functions of `nnref.layers` with their parameters bound.
+
+A layer class names its two functions, its parameters and its options; everything else is here, once. Containers,
+`Sequential` and `Sum`, are layers made of layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
+from .numeric import Array
+
+__all__ = ["Layer", "Sequential", "Sum", "initial_weight"]
+
+State = dict[str, Array]
+
+
+class Layer:
+    """A pure function with its parameters bound; base of all layers.
+
+    Attributes
+    ----------
+    params : name -> array, what training changes
+    grads : name -> array, from the last `backward`, which replaces and does not accumulate
+    buffers : name -> array, state that is no parameter (running statistics)
+    options : name -> value, the keyword arguments of the function
+    training : bool, the mode; a new layer trains
+
+    `backward` recomputes what it needs from the input of the last `forward` and the mode it ran in.
+    """
+
+    forward_fn: ClassVar[Callable[..., Array]]
+    backward_fn: ClassVar[Callable[..., tuple[Array | None, ...]]]
+    parameter_names: ClassVar[tuple[str, ...]] = ()
+    buffer_names: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    params: State
+    grads: State
+    buffers: State
+    options: dict[str, Any]
+
+    def __init__(self, params: State | None = None, buffers: State | None = None, **options: Any) -> None:
+        unknown = sorted(set(options) - set(self.defaults))
+        if unknown:
+            refuse(OptionError, type(self).__name__, "options", f"among {sorted(self.defaults)}", unknown)
+        self.params, self.buffers, self.grads = params or {}, buffers or {}, {}
+        self.options = {**self.defaults, **options}
+        self.training = True
+        self._input: Array | None = None
+        self.recorded_training = True
+
+    @classmethod
+    def from_arrays(cls, *, options: Mapping[str, Any] | None = None, **arrays: Array | None) -> Self:
+        """Make a layer of given parameters and buffers, of any dtype; a parameter that is None is absent.
+
+        >>> from nnref import Conv2d
+        >>> Conv2d.from_arrays(weight=np.ones((1, 1, 2, 2)), options={"stride": 2})
+        Conv2d(weight=(1, 1, 2, 2), stride=2, padding=0, dilation=1, groups=1)
+        """
+        unknown = sorted(set(arrays) - {*cls.parameter_names, *cls.buffer_names})
+        if unknown:
+            names = [*cls.parameter_names, *cls.buffer_names]
+            refuse(StateError, cls.__name__, "arrays", f"among {names}", unknown)
+        layer = cls.__new__(cls)
+        params = {n: a for n in cls.parameter_names if (a := arrays.get(n)) is not None}
+        buffers = {n: a for n in cls.buffer_names if (a := arrays.get(n)) is not None}
+        Layer.__init__(layer, params, buffers, **(options or {}))
+        return layer
+
+    def forward(self, x: Array) -> Array:
+        """Apply the function to x, and remember x and the mode for `backward`."""
+        y = self.forward_fn(x, *self.params.values(), **self.options)
+        self._input, self.recorded_training = x, self.training
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Set `grads` and return the gradient with respect to the input of the last `forward`."""
+        x = self._seen()
+        dx, *gradients = self.backward_fn(dy, x, *self.params.values(), **self.options)
+        self.grads = {n: g for n, g in zip(self.params, gradients, strict=False) if g is not None}
+        assert dx is not None
+        return dx
+
+    def __call__(self, x: Array) -> Array:
+        """Same as `forward`."""
+        return self.forward(x)
+
+    def _seen(self) -> Array:
+        if self._input is None:
+            raise StateError(f"{type(self).__name__}.backward: forward must be called first, got no input yet")
+        return self._input
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, or with False to evaluation; returns the layer."""
+        self.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation; returns the layer."""
+        return self.train(False)
+
+    def state_dict(self) -> State:
+        """Copies of parameters and buffers, under the names that torch gives them."""
+        return {name: array.copy() for name, array in (self.params | self.buffers).items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Self:
+        """Copy parameters and buffers from `state` (arrays, or tensors of torch), rounded to the layer's dtypes.
+
+        Raises
+        ------
+        StateError : a name is missing or unknown; nothing has been changed then.
+        ShapeError, DTypeError : an array does not fit; nothing has been changed then.
+        """
+        own = self.params | self.buffers
+        if set(state) != set(own):
+            wrong = f"missing {sorted(set(own) - set(state))}, unknown {sorted(set(state) - set(own))}"
+            refuse(StateError, f"{type(self).__name__}.load_state_dict", "state", f"of {sorted(own)}", wrong)
+        fitting = {name: self._fit(name, state[name], array) for name, array in own.items()}
+        for name, array in fitting.items():
+            own[name][...] = array
+        return self
+
+    def _fit(self, name: str, given: Any, own: Array) -> Array:
+        array, function = np.asarray(given), f"{type(self).__name__}.load_state_dict"
+        expect_shape(function, name, array, own.shape)
+        if not np.can_cast(array.dtype, own.dtype, "same_kind"):
+            refuse(DTypeError, function, name, f"castable to {own.dtype}", array.dtype)
+        return array
+
+    def __repr__(self) -> str:
+        """The class with the shapes of its arrays and its options."""
+        shapes = [f"{name}={array.shape}" for name, array in self.params.items()]
+        options = [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"{type(self).__name__}({', '.join(shapes + options)})"
+
+
+class Container(Layer):
+    """A layer made of layers, whose arrays carry the names ``<position>.<name>``, as in torch."""
+
+    def __init__(self, *layers: Layer) -> None:
+        for position, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                refuse(OptionError, type(self).__name__, f"layers[{position}]", "a Layer", type(layer).__name__)
+        self.layers = layers
+        self.options = {}
+        self.training = True
+
+    @property
+    def params(self) -> State:  # type: ignore[override]
+        """Parameters of all layers, not copied."""
+        return self._merged("params")
+
+    @property
+    def grads(self) -> State:  # type: ignore[override]
+        """Gradients of all layers, from the last `backward`."""
+        return self._merged("grads")
+
+    @property
+    def buffers(self) -> State:  # type: ignore[override]
+        """Buffers of all layers, not copied."""
+        return self._merged("buffers")
+
+    def _merged(self, kind: str) -> State:
+        return {f"{i}.{n}": a for i, layer in enumerate(self.layers) for n, a in getattr(layer, kind).items()}
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch all layers to training, or with False to evaluation; returns the layer."""
+        for layer in self.layers:
+            layer.train(mode)
+        return super().train(mode)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """The layers, in order."""
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        """How many layers."""
+        return len(self.layers)
+
+    def __getitem__(self, position: int) -> Layer:
+        """The layer at a position."""
+        return self.layers[position]
+
+    def __repr__(self) -> str:
+        """The class with its layers, one a line."""
+        lines = "".join(f"\n{layer!r},".replace("\n", "\n    ") for layer in self.layers)
+        return f"{type(self).__name__}({lines}\n)" if lines else f"{type(self).__name__}()"
+
+
+class Sequential(Container):
+    """Layers one after the other; without layers the identity.
+
+    >>> from nnref import ReLU
+    >>> Sequential(ReLU(), ReLU())(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Apply the layers in order; a copy of x when there are none."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x if self.layers else x.copy()
+
+    def backward(self, dy: Array) -> Array:
+        """Pass dy through the layers in reverse order, which sets their grads."""
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy if self.layers else dy.copy()
+
+
+class Sum(Container):
+    """Parallel branches added: residual connections and re-parameterised blocks.
+
+    >>> from nnref import ReLU
+    >>> Sum(Sequential(), ReLU())(np.array([-1.0, 2.0]))
+    array([-1.,  4.])
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            refuse(OptionError, "Sum", "layers", "at least one branch", "none")
+        super().__init__(*layers)
+
+    def forward(self, x: Array) -> Array:
+        """The sum of all branches applied to x."""
+        first, *others = [layer.forward(x) for layer in self.layers]
+        for y in others:
+            if y.shape != first.shape:
+                refuse(ShapeError, "Sum", "layers", f"branches of one output shape, {first.shape}", y.shape)
+            first = first + y
+        return first
+
+    def backward(self, dy: Array) -> Array:
+        """The sum of the branches' gradients, each of which gets the same dy."""
+        first, *others = [layer.backward(dy) for layer in self.layers]
+        for dx in others:
+            first = first + dx
+        return first
+
+
+def initial_weight(shape: tuple[int, ...], bias: bool, dtype: Any, rng: Any) -> State:
+    """Weight (outputs, inputs, …) and bias, uniform within ±1/√fan_in: torch's default for convolutions and linear."""
+    if min(shape) < 1:
+        refuse(ShapeError, "initial_weight", "shape", "at least 1 along every axis", shape)
+    generator = np.random.default_rng(rng)
+    limit = 1 / math.sqrt(math.prod(shape[1:]))
+    params = {"weight": generator.uniform(-limit, limit, shape).astype(dtype)}
+    if bias:
+        params["bias"] = generator.uniform(-limit, limit, shape[0]).astype(dtype)
+    return params

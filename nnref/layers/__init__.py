@@ -1,0 +1,1 @@
+"""One file a layer: the formula, the function, its backward, the class."""

@@ -1,0 +1,138 @@
+r"""Average pooling, NCHW.
+
+    Y[n,c,i,j] = (1/K_ij) Σ_uv X[n, c, i·s + u − p, j·s + v − p],    X = 0 outside the image
+
+K_ij is the number of taps of window (i, j) on the padded image, or with count_include_pad=False on the image alone;
+what ceil_mode adds beyond the padding never counts. Linear, so that backward is the transpose. Where all K_ij are
+equal, it is a depthwise convolution (the algebra proves it). Source: the lecture, "Is average pooling a convolution?".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, expect_shape, refuse
+from ..layer import Layer
+from ..numeric import Array, layer_function, zeros
+from ..windows import Windows
+
+__all__ = ["AvgPool2d", "avg_pool2d", "avg_pool2d_backward"]
+
+
+@layer_function
+def avg_pool2d(
+    x: Array,
+    *,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
+    """Mean of every window.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) floats or exact elements
+    kernel_size : int or (vertical, horizontal), in pixels
+    stride : the same, or None for kernel_size
+    padding : int, (vertical, horizontal), ((top, bottom), (left, right)), "valid" or "same", in pixels of zeros
+    ceil_mode : let a last window hang over the end, if it starts before the end of image and trailing padding's
+        beginning: one that starts at or beyond the image's end is dropped
+    count_include_pad : whether padding counts in the mean
+
+    Returns
+    -------
+    (N, C, Ho, Wo), Ho = (H + top + bottom − kh)//stride + 1, rounded up with ceil_mode; dtype of x. The mean of a
+    window without a pixel to count is NaN (with exact elements, a ZeroDivisionError).
+
+    Raises
+    ------
+    ShapeError : x is not 4-D, or no window fits.
+    DTypeError : x is not of floats or exact elements.
+    OptionError : an option is outside its domain.
+
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), kernel_size=2)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    windows, count = _plan("avg_pool2d", x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    y = zeros((*x.shape[:2], *windows.out), x)
+    for tap in windows.taps():
+        y[tap.out] += x[tap.image]
+    with np.errstate(invalid="ignore"):  # 0/0: the mean of no pixel
+        return y / count
+
+
+@layer_function
+def avg_pool2d_backward(
+    dy: Array,
+    x: Array,
+    *,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> tuple[Array]:
+    """(dx,): every pixel gets its share of each window it lies in; x supplies only its shape.
+
+    Parameters and errors are those of `avg_pool2d`; dy is (N, C, Ho, Wo), of the dtype of x.
+
+    >>> avg_pool2d_backward(np.array([[[[2.0, 4.0]]]]), np.zeros((1, 1, 1, 3)), kernel_size=(1, 2), stride=1)
+    (array([[[[1., 3., 2.]]]]),)
+    """
+    function = "avg_pool2d_backward"
+    windows, count = _plan(function, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    expect_shape(function, "dy", dy, (*x.shape[:2], *windows.out))
+    share = dy / np.maximum(count, 1)  # a window without pixels has nobody to share with
+    dx = zeros(x.shape, dy)
+    for tap in windows.taps():
+        dx[tap.image] += share[tap.out]
+    return (dx,)
+
+
+def _plan(
+    function: str,
+    x: Array,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> tuple[Windows, Array]:
+    """The windows, and how many taps of each count: (Ho, Wo), dtype of x."""
+    expect_shape(function, "x", x, ("N", "C", "H", "W"))
+    if not isinstance(count_include_pad, bool):
+        refuse(OptionError, function, "count_include_pad", "True or False", repr(count_include_pad))
+    windows = Windows.plan(function, x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    return windows, windows.count_taps(count_include_pad).astype(x.dtype)
+
+
+class AvgPool2d(Layer):
+    """Layer form of `avg_pool2d`; no parameters.
+
+    >>> AvgPool2d(2)(np.zeros((1, 3, 8, 8))).shape
+    (1, 3, 4, 4)
+    """
+
+    forward_fn, backward_fn = staticmethod(avg_pool2d), staticmethod(avg_pool2d_backward)
+    defaults = {"kernel_size": 1, "stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True}
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad,
+        )

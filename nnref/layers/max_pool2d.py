@@ -1,0 +1,126 @@
+r"""Max pooling, NCHW.
+
+    Y[n,c,i,j] = max_uv X[n, c, i·s + u·d − p, j·s + v·d − p],    X = −∞ outside the image
+
+Not linear, hence no convolution over the reals (the algebra has a witness), but over the max-plus semiring it is one.
+The gradient goes to the maximum, of several to the first in row-major order of the window; a NaN is above
+everything, and of several NaN the last counts. A window without a pixel is −∞ and has no gradient.
+Source: the lecture, "Is max pooling a convolution?"; tie and NaN rules: torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import expect_shape
+from ..layer import Layer
+from ..numeric import Array, layer_function, negative_infinity, zeros
+from ..windows import Windows
+
+__all__ = ["MaxPool2d", "max_pool2d", "max_pool2d_backward"]
+
+
+@layer_function
+def max_pool2d(
+    x: Array,
+    *,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """Maximum of every window; NaN if the window has one.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) floats or ordered exact elements
+    kernel_size, dilation : int or (vertical, horizontal), in pixels
+    stride : the same, or None for kernel_size
+    padding : int, (vertical, horizontal), ((top, bottom), (left, right)), "valid" or "same", in pixels of −∞
+    ceil_mode : as in `avg_pool2d`
+
+    Returns
+    -------
+    (N, C, Ho, Wo), Ho = (H + top + bottom − dilation·(kh − 1) − 1)//stride + 1, rounded up with ceil_mode; dtype of x
+
+    Raises
+    ------
+    ShapeError : x is not 4-D, or no window fits.
+    DTypeError : x is not of floats or exact elements.
+    OptionError : an option is outside its domain.
+
+    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), kernel_size=2)[0, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    windows = _plan("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    y = np.full((*x.shape[:2], *windows.out), negative_infinity(x), x.dtype)
+    for tap in windows.taps():
+        np.maximum(y[tap.out], x[tap.image], out=y[tap.out])
+    return y
+
+
+@layer_function
+def max_pool2d_backward(
+    dy: Array,
+    x: Array,
+    *,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> tuple[Array]:
+    """(dx,): every window's dy goes to its maximum.
+
+    Parameters and errors are those of `max_pool2d`; dy is (N, C, Ho, Wo), of the dtype of x.
+
+    >>> max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), np.array([[[[0.0, 7.0, 7.0]]]]), kernel_size=(1, 2), stride=1)
+    (array([[[[ 0., 11.,  0.]]]]),)
+    """
+    windows = _plan("max_pool2d_backward", x, kernel_size, stride, padding, dilation, ceil_mode)
+    expect_shape("max_pool2d_backward", "dy", dy, (*x.shape[:2], *windows.out))
+    winner = np.full(dy.shape, -1)  # position among the taps
+    y = np.full(dy.shape, negative_infinity(x), x.dtype)
+    for position, tap in enumerate(windows.taps()):
+        pixels, best, first = x[tap.image], y[tap.out], winner[tap.out] < 0
+        better = (pixels > best) | first | (pixels != pixels)
+        winner[tap.out][better] = position
+        best[better] = pixels[better]
+    dx = zeros(x.shape, dy)
+    for position, tap in enumerate(windows.taps()):
+        dx[tap.image] += np.where(winner[tap.out] == position, dy[tap.out], zeros((), dy))
+    return (dx,)
+
+
+def _plan(
+    function: str, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Windows:
+    expect_shape(function, "x", x, ("N", "C", "H", "W"))
+    return Windows.plan(function, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+class MaxPool2d(Layer):
+    """Layer form of `max_pool2d`; no parameters.
+
+    >>> MaxPool2d(3, stride=2, padding=1)(np.zeros((1, 3, 8, 8))).shape
+    (1, 3, 4, 4)
+    """
+
+    forward_fn, backward_fn = staticmethod(max_pool2d), staticmethod(max_pool2d_backward)
+    defaults = {"kernel_size": 1, "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+        )

@@ -1,0 +1,60 @@
+r"""Rectified linear unit, elementwise.
+
+    ReLU(x) = max(0, x),     ReLU'(x) = 1 for x > 0, else 0
+
+The derivative at the kink is 0 by convention (torch, jax.nn.relu). NaN propagates, forward and backward.
+Source: the lecture, "Three activations".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import expect_shape
+from ..layer import Layer
+from ..numeric import Array, layer_function, zeros
+
+__all__ = ["ReLU", "relu", "relu_backward"]
+
+
+@layer_function
+def relu(x: Array) -> Array:
+    """max(0, x), elementwise; −0 stays −0 and NaN stays NaN.
+
+    Parameters
+    ----------
+    x : any shape, floats or ordered exact elements
+
+    Returns
+    -------
+    the shape and dtype of x
+
+    Raises
+    ------
+    DTypeError : x is no array of floats or exact elements.
+
+    >>> relu(np.array([-2.0, 0.0, 3.0]))
+    array([0., 0., 3.])
+    """
+    return np.where(x < 0, zeros((), x), x)
+
+
+@layer_function
+def relu_backward(dy: Array, x: Array) -> tuple[Array]:
+    """(dx,): dy where x > 0, zero elsewhere, dy where x is NaN; dy has the shape of x.
+
+    >>> relu_backward(np.array([5.0, 6.0, 7.0]), np.array([-2.0, 0.0, 3.0]))
+    (array([0., 0., 7.]),)
+    """
+    expect_shape("relu_backward", "dy", dy, x.shape)
+    return (np.where(x <= 0, zeros((), dy), dy),)
+
+
+class ReLU(Layer):
+    """Layer form of `relu`; no parameters.
+
+    >>> ReLU()(np.array([-2.0, 3.0]))
+    array([0., 3.])
+    """
+
+    forward_fn, backward_fn = staticmethod(relu), staticmethod(relu_backward)

@@ -1,0 +1,63 @@
+r"""The logistic sigmoid, elementwise.
+
+    σ(x) = 1/(1 + exp(−x)),     σ'(x) = σ(x)·(1 − σ(x)) ≤ 1/4
+
+With e = exp(−|x|), which cannot overflow: σ = 1/(1 + e) for x ≥ 0 and e/(1 + e) below, and σ' = e/(1 + e)², which does
+not cancel where σ is near 1. Its output is not centred at zero and its derivative vanishes for large |x|: the
+lecture's two complaints. Source: the lecture, "Three activations".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import expect_shape
+from ..layer import Layer
+from ..numeric import Array, constant, layer_function
+
+__all__ = ["Sigmoid", "sigmoid", "sigmoid_backward"]
+
+
+@layer_function
+def sigmoid(x: Array) -> Array:
+    """1/(1 + exp(−x)), elementwise, within a few units in the last place for every x.
+
+    Parameters
+    ----------
+    x : any shape, floats or exact elements that have an exp (Decimal, Dual over Decimal)
+
+    Returns
+    -------
+    the shape and dtype of x, in [0, 1]
+
+    Raises
+    ------
+    DTypeError : x is no array of floats or exact elements.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    e = np.exp(np.where(x < 0, x, -x))  # exp(−|x|)
+    return np.where(x < 0, e, constant(1, x)) / (1 + e)
+
+
+@layer_function
+def sigmoid_backward(dy: Array, x: Array) -> tuple[Array]:
+    """(dx,) = (dy·σ'(x),); dy has the shape of x.
+
+    >>> sigmoid_backward(np.array([8.0]), np.array([0.0]))
+    (array([2.]),)
+    """
+    expect_shape("sigmoid_backward", "dy", dy, x.shape)
+    e = np.exp(np.where(x < 0, x, -x))  # exp(−|x|)
+    return (dy * (e / ((1 + e) * (1 + e))),)
+
+
+class Sigmoid(Layer):
+    """Layer form of `sigmoid`; no parameters.
+
+    >>> Sigmoid()(np.zeros(1))
+    array([0.5])
+    """
+
+    forward_fn, backward_fn = staticmethod(sigmoid), staticmethod(sigmoid_backward)

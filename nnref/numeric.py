@@ -1,0 +1,144 @@
+"""Which arithmetic is running: the only place that asks.
+
+A layer is written once, in ``+ - * /``, ``@``, ``sum`` and comparisons. The elements of its arrays decide what it
+computes: floats the everyday value, `Rational` the exact one, `Polynomial` an identity for all values. What differs
+from one arithmetic to the next is here: which dtypes are taken, what zero is, how a number of an option enters.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from decimal import Decimal, getcontext, localcontext
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DTypeError, refuse
+
+__all__ = ["Array", "constant", "expm1", "layer_function", "log", "negative_infinity", "sum_over", "zeros"]
+
+Array = NDArray[Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HALF_PRECISION = ("float16", "bfloat16")
+ACCEPTED = "an array of float16, float32, float64, longdouble, bfloat16 or exact elements (dtype object)"
+
+
+def layer_function(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a layer's pure function the dtype rules that all of them share.
+
+    The positional parameters of `function` are its arrays, the keyword-only ones its options. The arrays must be of
+    one dtype, floating or object. Half precision (float16, bfloat16) computes in float32 and is rounded once, at the
+    end; every other dtype stays what it is. A 0-d result is an array, not a scalar.
+    """
+    signature = inspect.signature(function)
+    array_names = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    optional = {name for name in array_names if signature.parameters[name].default is None}
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs).arguments
+        arrays = {n: given[n] for n in array_names if n in given and not (given[n] is None and n in optional)}
+        dtype = common_dtype(function.__name__, arrays)
+        if dtype.name in HALF_PRECISION:
+            given.update({name: array.astype(np.float32) for name, array in arrays.items()})
+        return _delivered(function(**given), dtype)  # type: ignore[call-arg]
+
+    return call
+
+
+def common_dtype(function: str, arrays: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the one dtype of all `arrays`, or raise `DTypeError`: nothing is promoted silently."""
+    first = ""
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray | np.generic):
+            refuse(DTypeError, function, name, ACCEPTED, type(array).__name__)
+        if array.dtype.kind not in "fO" and array.dtype.name != "bfloat16":
+            refuse(DTypeError, function, name, ACCEPTED, array.dtype)
+        first = first or name
+        if array.dtype != arrays[first].dtype:
+            refuse(DTypeError, function, name, f"of the dtype of {first}, {arrays[first].dtype}", array.dtype)
+    return arrays[first].dtype
+
+
+def _delivered(result: Any, dtype: np.dtype[Any]) -> Any:
+    """`result` as arrays of `dtype`: the single rounding of half precision."""
+    if isinstance(result, tuple):
+        return tuple(_delivered(part, dtype) for part in result)
+    return None if result is None else np.asarray(result, dtype)
+
+
+def _element(arrays: tuple[Array, ...]) -> Any:
+    """An element of the first array that has one, to be asked about its arithmetic."""
+    return next((array.flat[0] for array in arrays if array.size), 0)
+
+
+def zeros(shape: tuple[int, ...], *like: Array) -> Array:
+    """An array of the additive zero of the arithmetic of `like` (−inf in the max-plus semiring).
+
+    >>> from fractions import Fraction
+    >>> zeros((2,), np.array([Fraction(1, 3)]))
+    array([Fraction(0, 1), Fraction(0, 1)], dtype=object)
+    """
+    if like[0].dtype != object:
+        return np.zeros(shape, like[0].dtype)
+    return np.full(shape, _zero(like), object)
+
+
+def _zero(like: tuple[Array, ...]) -> Any:
+    element = _element(like)
+    return element.zero() if hasattr(element, "zero") else type(element)(0)
+
+
+def constant(value: float, *like: Array) -> Any:
+    """`value`, an option such as eps, as an element of the arithmetic of `like`; exactly, where it is exact.
+
+    >>> from fractions import Fraction
+    >>> constant(0.5, np.array([Fraction(1, 3)]))
+    Fraction(1, 2)
+    """
+    if like[0].dtype != object:
+        return like[0].dtype.type(value)
+    element = _element(like)
+    return element.constant(value) if hasattr(element, "constant") else type(element)(value)
+
+
+def sum_over(array: Array, axis: int | tuple[int, ...], *like: Array) -> Array:
+    """``array.sum(axis)``, but an empty sum is the zero of the arithmetic, where NumPy would put the int 0."""
+    if array.dtype != object:
+        return np.asarray(array.sum(axis=axis))
+    return np.asarray(array.sum(axis=axis, initial=_zero((array, *like))), object)
+
+
+def negative_infinity(like: Array) -> Any:
+    """−inf, which is below every element; in an object array too, since exact elements compare with it."""
+    return like.dtype.type("-inf") if like.dtype != object else float("-inf")
+
+
+def expm1(x: Array) -> Array:
+    """``exp(x) - 1`` without cancellation near 0, elementwise, in every arithmetic that has an exp."""
+    return np.asarray(np.expm1(x) if x.dtype != object else _expm1_of_elements(x))
+
+
+def _expm1_of_element(x: Any) -> Any:
+    if not isinstance(x, Decimal):
+        return x.expm1()
+    with localcontext() as context:  # as many more digits as the subtraction cancels
+        context.prec += max(0, -x.adjusted()) + 2
+        difference = x.exp() - 1
+    return getcontext().plus(difference)
+
+
+_expm1_of_elements = np.frompyfunc(_expm1_of_element, 1, 1)
+
+
+def log(x: Array) -> Array:
+    """The natural logarithm, elementwise; `Decimal` calls it ``ln``."""
+    return np.asarray(np.log(x) if x.dtype != object else _log_of_elements(x))
+
+
+_log_of_elements = np.frompyfunc(lambda x: x.ln() if isinstance(x, Decimal) else x.log(), 1, 1)

@@ -1,0 +1,198 @@
+"""Where windows lie on an image.
+
+Window i of an axis has its tap u at pixel ``origin + i*stride + u*dilation``, ``origin = -padding``. `plan` checks
+shapes and options once, in integers; what follows cannot fail. Convolution and pooling are then one loop over taps::
+
+    for tap in windows.taps():
+        y[tap.out] += x[tap.image] * weight[tap.offset]
+
+where ``tap.out`` are the windows whose tap lies on the image and ``tap.image`` the pixels it lies on: padding is
+never stored, it is where no pixel is.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import OptionError, ShapeError, refuse
+from .numeric import Array, zeros
+
+__all__ = ["Pair", "Tap", "Windows", "gather", "pair", "pair_of_pairs", "scatter"]
+
+Pair = tuple[int, int]
+PAIR = "int or (vertical, horizontal)"
+SCRATCH_BYTES = 1 << 21  # of one block: small enough for a level-2 cache, large enough to amortise a matmul call
+
+
+class Tap(NamedTuple):
+    """One kernel position: its offset, the windows where it lies on the image, and the pixels it lies on there."""
+
+    offset: Pair
+    out: tuple[Any, slice, slice]
+    image: tuple[Any, slice, slice]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A grid of `out` windows of `kernel` taps on an `image`; every pair is (vertical, horizontal).
+
+    `origin` is the pixel of window 0's first tap, `end` the first pixel beyond the padded image.
+    """
+
+    image: Pair
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    origin: Pair
+    end: Pair
+    out: Pair
+
+    @classmethod
+    def plan(
+        cls,
+        function: str,
+        image: tuple[int, ...],
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> Windows:
+        """Check the options of `function` on an image (H, W) and lay out its windows.
+
+        Raises
+        ------
+        OptionError : an option is outside its domain.
+        ShapeError : no window fits on the padded image.
+        """
+        kernel = pair(function, "kernel_size", kernel_size, least=1)
+        steps = pair(function, "stride", kernel if stride is None else stride, least=1)
+        spread = pair(function, "dilation", dilation, least=1)
+        extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, spread, strict=True))
+        pads = parse_padding(function, padding, (image[-2], image[-1]), extent, steps)
+        if not isinstance(ceil_mode, bool):
+            refuse(OptionError, function, "ceil_mode", "True or False", repr(ceil_mode))
+        out = tuple(map(count_windows, image[-2:], extent, steps, pads, (ceil_mode, ceil_mode)))
+        if min(out) < 1:
+            padded = tuple(size + sum(pad) for size, pad in zip(image[-2:], pads, strict=True))
+            refuse(
+                ShapeError, function, "x", f"at least {extent} pixels for the kernel's extent", f"{padded} with padding"
+            )
+        origin = (-pads[0][0], -pads[1][0])
+        end = (image[-2] + pads[0][1], image[-1] + pads[1][1])
+        return cls((image[-2], image[-1]), kernel, steps, spread, origin, end, (out[0], out[1]))
+
+    def taps(self) -> Iterator[Tap]:
+        """All taps that lie on the image in some window, in row-major order of the kernel."""
+        rows = [self._axis(0, u) for u in range(self.kernel[0])]
+        columns = [self._axis(1, v) for v in range(self.kernel[1])]
+        for u, (out_rows, image_rows) in enumerate(rows):
+            for v, (out_columns, image_columns) in enumerate(columns):
+                if out_rows.stop > out_rows.start and out_columns.stop > out_columns.start:
+                    yield Tap((u, v), (..., out_rows, out_columns), (..., image_rows, image_columns))
+
+    def _axis(self, axis: int, offset: int) -> tuple[slice, slice]:
+        """The windows along `axis` whose tap `offset` lies on the image, and the pixels it lies on."""
+        size, step = self.image[axis], self.stride[axis]
+        at = self.origin[axis] + offset * self.dilation[axis]  # pixel of window 0
+        first = max(0, -(at // step))
+        last = min(self.out[axis], (size - 1 - at) // step + 1)
+        if last <= first:
+            return slice(0, 0), slice(0, 0)
+        return slice(first, last), slice(at + first * step, at + (last - 1) * step + 1, step)
+
+    def count_taps(self, include_pad: bool) -> Array:
+        """How many taps of each window lie on the image, or with `include_pad` on the padded image: (Ho, Wo) ints."""
+        counts = []
+        for axis in (0, 1):
+            start = self.origin[axis] + self.stride[axis] * np.arange(self.out[axis])
+            pixel = start[:, None] + self.dilation[axis] * np.arange(self.kernel[axis])  # (out, kernel)
+            before_end = pixel < (self.end[axis] if include_pad else self.image[axis])
+            counts.append((before_end & (include_pad | (pixel >= 0))).sum(axis=1))
+        return np.multiply.outer(*counts)
+
+    def blocks(self, samples: int, bytes_per_window: int) -> Iterator[tuple[slice, slice, slice, Windows]]:
+        """Cut a batch into blocks (samples, rows, columns) whose scratch memory stays near `SCRATCH_BYTES`.
+
+        Each comes with the windows of that block, whose taps still address the whole image.
+        """
+        height, width = self.out
+        windows = max(1, SCRATCH_BYTES // bytes_per_window)
+        columns = min(width, windows)
+        rows = min(height, max(1, windows // width))
+        batch = max(1, windows // (height * width))
+        for n in range(0, samples, batch):
+            for i in range(0, height, rows):
+                for j in range(0, width, columns):
+                    out = (min(rows, height - i), min(columns, width - j))
+                    origin = (self.origin[0] + i * self.stride[0], self.origin[1] + j * self.stride[1])
+                    block = replace(self, origin=origin, out=out)
+                    yield slice(n, n + batch), slice(i, i + out[0]), slice(j, j + out[1]), block
+
+
+def gather(x: Array, windows: Windows) -> Array:
+    """Copy every window's pixels side by side, zero where no pixel is: (N,C,H,W) -> (N,C,kh,kw,Ho,Wo)."""
+    columns = zeros((*x.shape[:2], *windows.kernel, *windows.out), x)
+    for tap in windows.taps():
+        columns[(slice(None), slice(None), *tap.offset, *tap.out)] = x[tap.image]
+    return columns
+
+
+def scatter(columns: Array, windows: Windows, into: Array) -> None:
+    """Add every window's entries to the pixels they came from; the transpose of `gather`."""
+    for tap in windows.taps():
+        into[tap.image] += columns[(slice(None), slice(None), *tap.offset, *tap.out)]
+
+
+def count_windows(size: int, extent: int, stride: int, pads: Pair, ceil_mode: bool) -> int:
+    """How many windows fit on one axis: with `ceil_mode` the last may hang over the end, if it starts before it."""
+    room = size + sum(pads) - extent
+    if not ceil_mode:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + pads[0] else count
+
+
+def pair(function: str, argument: str, value: Any, least: int) -> Pair:
+    """Read an int or (vertical, horizontal) option, each at least `least`."""
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2 or not all(_is_int(item) and item >= least for item in both):
+        refuse(OptionError, function, argument, f"{PAIR}, at least {least}", repr(value))
+    return operator.index(both[0]), operator.index(both[1])
+
+
+def _is_int(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def pair_of_pairs(function: str, argument: str, value: Any) -> tuple[Pair, Pair]:
+    """Read a padding: int, (vertical, horizontal) or ((top, bottom), (left, right)), none negative."""
+    expected = f"{PAIR} or ((top, bottom), (left, right)), at least 0"
+    both = value if isinstance(value, tuple | list) else (value, value)
+    sides = [item if isinstance(item, tuple | list) else (item, item) for item in both]
+    if [len(side) for side in sides] != [2, 2] or not all(_is_int(p) and p >= 0 for side in sides for p in side):
+        refuse(OptionError, function, argument, expected, repr(value))
+    (top, bottom), (left, right) = [tuple(map(operator.index, side)) for side in sides]
+    return (top, bottom), (left, right)
+
+
+def parse_padding(function: str, padding: Any, image: Pair, extent: tuple[int, ...], stride: Pair) -> tuple[Pair, Pair]:
+    """Read a padding option, where "valid" is none and "same" gives ceil(size / stride) windows.
+
+    Of an odd number of "same" pixels the last goes to the end (torch at stride 1; TensorFlow and ONNX SAME_UPPER).
+    """
+    if not isinstance(padding, str):
+        return pair_of_pairs(function, "padding", padding)
+    if padding not in ("valid", "same"):
+        refuse(OptionError, function, "padding", '"valid", "same" or pixels', repr(padding))
+    totals = [
+        max(0, (-(-size // step) - 1) * step + reach - size) if padding == "same" else 0
+        for size, reach, step in zip(image, extent, stride, strict=True)
+    ]
+    vertical, horizontal = [(total // 2, total - total // 2) for total in totals]
+    return vertical, horizontal
