@@ -38,6 +38,7 @@ class Layer:
     backward_fn: ClassVar[Callable[..., tuple[Array | None, ...]]]
     parameter_names: ClassVar[tuple[str, ...]] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
+    optional_names: ClassVar[tuple[str, ...]] = ()  # those of the two that a layer may lack
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     params: State
@@ -57,16 +58,21 @@ class Layer:
 
     @classmethod
     def from_arrays(cls, *, options: Mapping[str, Any] | None = None, **arrays: Array | None) -> Self:
-        """Make a layer of given parameters and buffers, of any dtype; a parameter that is None is absent.
+        """Make a layer of given parameters and buffers, of any dtype, not copied; a bias that is None is absent.
+
+        Raises
+        ------
+        StateError : an array is unknown, or one that the layer cannot do without is missing.
 
         >>> from nnref import Conv2d
         >>> Conv2d.from_arrays(weight=np.ones((1, 1, 2, 2)), options={"stride": 2})
         Conv2d(weight=(1, 1, 2, 2), stride=2, padding=0, dilation=1, groups=1)
         """
-        unknown = sorted(set(arrays) - {*cls.parameter_names, *cls.buffer_names})
-        if unknown:
-            names = [*cls.parameter_names, *cls.buffer_names]
-            refuse(StateError, cls.__name__, "arrays", f"among {names}", unknown)
+        names = [*cls.parameter_names, *cls.buffer_names]
+        given = {name for name, array in arrays.items() if array is not None}
+        if given - set(names) or set(names) - given - set(cls.optional_names):
+            optional = f", of which {list(cls.optional_names)} may be absent" if cls.optional_names else ""
+            refuse(StateError, f"{cls.__name__}.from_arrays", "arrays", f"{names}{optional}", sorted(given))
         layer = cls.__new__(cls)
         params = {n: a for n in cls.parameter_names if (a := arrays.get(n)) is not None}
         buffers = {n: a for n in cls.buffer_names if (a := arrays.get(n)) is not None}

@@ -33,7 +33,8 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
 
     The positional parameters of `function` are its arrays, the keyword-only ones its options. The arrays must be of
     one dtype, floating or object. Half precision (float16, bfloat16) computes in float32 and is rounded once, at the
-    end; every other dtype stays what it is. A 0-d result is an array, not a scalar.
+    end; every other dtype stays what it is. `function` gets every array in C order (copied if it is not), so that
+    sums round alike whatever the layout in memory. A 0-d result is an array, not a scalar.
     """
     signature = inspect.signature(function)
     array_names = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -44,8 +45,8 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
         given = signature.bind(*args, **kwargs).arguments
         arrays = {n: given[n] for n in array_names if n in given and not (given[n] is None and n in optional)}
         dtype = common_dtype(function.__name__, arrays)
-        if dtype.name in HALF_PRECISION:
-            given.update({name: array.astype(np.float32) for name, array in arrays.items()})
+        working = np.float32 if dtype.name in HALF_PRECISION else dtype
+        given.update({name: np.asarray(array, working, order="C") for name, array in arrays.items()})
         return _delivered(function(**given), dtype)  # type: ignore[call-arg]
 
     return call
@@ -127,8 +128,11 @@ def expm1(x: Array) -> Array:
 def _expm1_of_element(x: Any) -> Any:
     if not isinstance(x, Decimal):
         return x.expm1()
+    digits = getcontext().prec
+    if x.is_finite() and x.adjusted() < -digits:
+        return x + x * x / 2  # the next term is beyond the last digit
     with localcontext() as context:  # as many more digits as the subtraction cancels
-        context.prec += max(0, -x.adjusted()) + 2
+        context.prec = digits + max(0, -x.adjusted()) + 2
         difference = x.exp() - 1
     return getcontext().plus(difference)
 

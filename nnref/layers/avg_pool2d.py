@@ -39,14 +39,13 @@ def avg_pool2d(
     kernel_size : int or (vertical, horizontal), in pixels
     stride : the same, or None for kernel_size
     padding : int, (vertical, horizontal), ((top, bottom), (left, right)), "valid" or "same", in pixels of zeros
-    ceil_mode : let a last window hang over the end, if it starts before the end of image and trailing padding's
-        beginning: one that starts at or beyond the image's end is dropped
+    ceil_mode : let a last window hang over the end, unless it starts at or beyond the end of the image
     count_include_pad : whether padding counts in the mean
 
     Returns
     -------
-    (N, C, Ho, Wo), Ho = (H + top + bottom − kh)//stride + 1, rounded up with ceil_mode; dtype of x. The mean of a
-    window without a pixel to count is NaN (with exact elements, a ZeroDivisionError).
+    (N, C, Ho, Wo), Ho = (H + top + bottom − kh)//stride + 1, rounded up with ceil_mode; dtype of x. A window
+    without a pixel to count is 0, as in torch.
 
     Raises
     ------
@@ -62,8 +61,7 @@ def avg_pool2d(
     y = zeros((*x.shape[:2], *windows.out), x)
     for tap in windows.taps():
         y[tap.out] += x[tap.image]
-    with np.errstate(invalid="ignore"):  # 0/0: the mean of no pixel
-        return y / count
+    return y / count
 
 
 @layer_function
@@ -87,7 +85,7 @@ def avg_pool2d_backward(
     function = "avg_pool2d_backward"
     windows, count = _plan(function, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
     expect_shape(function, "dy", dy, (*x.shape[:2], *windows.out))
-    share = dy / np.maximum(count, 1)  # a window without pixels has nobody to share with
+    share = dy / count
     dx = zeros(x.shape, dy)
     for tap in windows.taps():
         dx[tap.image] += share[tap.out]
@@ -103,12 +101,12 @@ def _plan(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> tuple[Windows, Array]:
-    """The windows, and how many taps of each count: (Ho, Wo), dtype of x."""
+    """The windows, and how many taps of each count, 1 where none does: (Ho, Wo), dtype of x."""
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     if not isinstance(count_include_pad, bool):
         refuse(OptionError, function, "count_include_pad", "True or False", repr(count_include_pad))
     windows = Windows.plan(function, x.shape, kernel_size, stride, padding, 1, ceil_mode)
-    return windows, windows.count_taps(count_include_pad).astype(x.dtype)
+    return windows, np.maximum(windows.count_taps(count_include_pad), 1).astype(x.dtype)
 
 
 class AvgPool2d(Layer):

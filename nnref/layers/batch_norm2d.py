@@ -235,6 +235,7 @@ class BatchNorm2d(Layer):
 
     parameter_names = ("weight", "bias")
     buffer_names = ("running_mean", "running_var", "num_batches_tracked")
+    optional_names = ("num_batches_tracked",)
     defaults = {"eps": 1e-5, "momentum": 0.1}
 
     def __init__(self, num_features: int, eps: Any = 1e-5, momentum: Any = 0.1, *, dtype: Any = np.float32) -> None:

@@ -132,7 +132,7 @@ class Conv2d(Layer):
     """
 
     forward_fn, backward_fn = staticmethod(conv2d), staticmethod(conv2d_backward)
-    parameter_names = ("weight", "bias")
+    parameter_names, optional_names = ("weight", "bias"), ("bias",)
     defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
     def __init__(

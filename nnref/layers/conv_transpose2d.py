@@ -141,7 +141,7 @@ class ConvTranspose2d(Layer):
     """
 
     forward_fn, backward_fn = staticmethod(conv_transpose2d), staticmethod(conv_transpose2d_backward)
-    parameter_names = ("weight", "bias")
+    parameter_names, optional_names = ("weight", "bias"), ("bias",)
     defaults = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
 
     def __init__(

@@ -130,7 +130,7 @@ class DepthwiseConv2d(Layer):
     """
 
     forward_fn, backward_fn = staticmethod(depthwise_conv2d), staticmethod(depthwise_conv2d_backward)
-    parameter_names = ("weight", "bias")
+    parameter_names, optional_names = ("weight", "bias"), ("bias",)
     defaults = {"stride": 1, "padding": 0, "dilation": 1}
 
     def __init__(

@@ -76,7 +76,7 @@ class Linear(Layer):
     """
 
     forward_fn, backward_fn = staticmethod(linear), staticmethod(linear_backward)
-    parameter_names = ("weight", "bias")
+    parameter_names, optional_names = ("weight", "bias"), ("bias",)
 
     def __init__(
         self, in_features: int, out_features: int, *, bias: bool = True, dtype: Any = np.float32, rng: Any = None

@@ -1,0 +1,156 @@
+"""Claims, and what settles them: a certificate that they hold, or a refutation with a counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..numeric import Array
+from .given import Given
+
+__all__ = ["Case", "Certificate", "Claim", "Refutation", "Sides"]
+
+Case = Mapping[str, Any]
+Sides = tuple[Array | tuple[Array, ...], Array | tuple[Array, ...]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about layers that `prove` settles.
+
+    Attributes
+    ----------
+    name : str, by which `prove` finds it
+    statement : str, in LaTeX
+    source : str
+    law : function of what `parts` returns, which returns both sides
+    parts : function of a `Given` and a case, which makes the law's arguments
+    cases : the shapes and options at which `nnref prove` settles it, smallest first
+    method : str, the name of the method
+    holds : bool, whether it does
+    conditions : str, under which it holds
+    correction : str, for a false claim what is true instead, in LaTeX
+    reductions : names of the functions that it is about
+    lecture : numbers of the lecture's formulas that it settles
+    vary : for each key of a case the values that a thorough run draws from
+    """
+
+    name: str
+    statement: str
+    source: str
+    law: Callable[..., Sides] = field(repr=False)
+    parts: Callable[..., tuple[Any, ...]] = field(repr=False)
+    cases: tuple[Case, ...] = field(repr=False)
+    method: str = "symbolic"
+    holds: bool = True
+    conditions: str = ""
+    correction: str = ""
+    reductions: tuple[str, ...] = ()
+    lecture: tuple[str, ...] = ()
+    vary: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+
+    def sides(self, given: Given, case: Case) -> Sides:
+        """Both sides of the law, on what is given."""
+        with given.context():
+            return self.law(*self.parts(given, **case))
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """That a claim holds, how that was shown, and how far it reaches; `verify` repeats it from these fields alone.
+
+    Attributes
+    ----------
+    claim, method, arithmetic : str
+    cases : the shapes and options, one mapping each
+    evidence : str for each case, how much was compared
+    covers, beyond : str, what is proved and what is not
+    seed : int, of the random elements, if there are any
+    """
+
+    claim: str
+    method: str
+    arithmetic: str
+    cases: tuple[Case, ...]
+    evidence: tuple[str, ...]
+    covers: str
+    beyond: str
+    seed: int = 0
+
+    verdict = "proved"
+
+    def __str__(self) -> str:
+        """Readable, several lines."""
+        lines = [f"{self.claim}: proved ({self.method}, {self.arithmetic})"]
+        lines += [f"  {written(case)}: {found}" for case, found in zip(self.cases, self.evidence, strict=True)]
+        return "\n".join([*lines, f"  covers {self.covers}", f"  does not cover {self.beyond}"])
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict of what JSON has."""
+        return {"verdict": self.verdict, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Certificate:
+        """The inverse of `to_json`."""
+        fields = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
+        return cls(**fields | {"cases": tuple(data["cases"]), "evidence": tuple(data["evidence"])})
+
+
+@dataclass(frozen=True)
+class Refutation:
+    """That a claim does not hold, and values for which both sides differ; `verify` evaluates them again.
+
+    Attributes
+    ----------
+    claim, method, arithmetic : str
+    case : the shapes and options of the counterexample
+    witness : name -> nested lists of numbers as str, the arrays of the counterexample
+    left, right : the two sides as nested lists of str
+    difference : str, left − right as a formula where the method has one and it is short
+    correction : str, what is true instead, in LaTeX
+    """
+
+    claim: str
+    method: str
+    arithmetic: str
+    case: Case
+    witness: Mapping[str, Any]
+    left: Any
+    right: Any
+    difference: str = ""
+    correction: str = ""
+
+    verdict = "refuted"
+
+    def __str__(self) -> str:
+        """Readable, several lines."""
+        lines = [f"{self.claim}: refuted ({self.method}, {self.arithmetic})", f"  {written(self.case)}"]
+        lines += [f"  {name} = {written(values)}" for name, values in self.witness.items()]
+        lines += [f"  left side  = {written(self.left)}", f"  right side = {written(self.right)}"]
+        lines += [f"  left − right = {self.difference}"] if self.difference else []
+        return "\n".join(lines + ([f"  right is {self.correction}"] if self.correction else []))
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict of what JSON has."""
+        return {"verdict": self.verdict, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Refutation:
+        """The inverse of `to_json`."""
+        return cls(**{name: value for name, value in data.items() if name in cls.__dataclass_fields__})
+
+
+def written(value: Any) -> str:
+    """A case or nested lists of numbers, as short as they get: ``image 1×2, stride 2``, ``[[1 2] [0 1/2]]``."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_option(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return f"[{' '.join(map(written, value))}]"
+    return str(value)
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, list | tuple) and value and all(isinstance(item, int) for item in value):
+        return "×".join(map(str, value))
+    return str(value).replace("[", "(").replace("]", ")")

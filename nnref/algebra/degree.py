@@ -1,0 +1,59 @@
+"""Degrees of rational functions, as one more arithmetic: what the Schwartz–Zippel bound needs to know of a law."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Degree"]
+
+
+class Degree:
+    """Upper bounds on the degrees of a numerator and a denominator; numbers have 0 and 0.
+
+    A law run over them tells the degree of its outputs, whatever layers it goes through.
+
+    >>> x = Degree(1)
+    >>> x * x - 3, (x + 1) / (x * x)
+    (Degree(2, 0), Degree(1, 2))
+    """
+
+    __slots__ = ("above", "below")
+
+    def __init__(self, above: int = 0, below: int = 0) -> None:
+        self.above, self.below = above, below
+
+    def zero(self) -> Degree:
+        """That of a number."""
+        return Degree()
+
+    def constant(self, value: Any) -> Degree:
+        """That of a number."""
+        return Degree()
+
+    def __add__(self, other: Any) -> Degree:
+        other = _degree(other)
+        return Degree(max(self.above + other.below, other.above + self.below), self.below + other.below)
+
+    def __mul__(self, other: Any) -> Degree:
+        other = _degree(other)
+        return Degree(self.above + other.above, self.below + other.below)
+
+    def __truediv__(self, other: Any) -> Degree:
+        other = _degree(other)
+        return Degree(self.above + other.below, self.below + other.above)
+
+    def __rtruediv__(self, other: Any) -> Degree:
+        return _degree(other) / self
+
+    def __neg__(self) -> Degree:
+        return self
+
+    __radd__ = __sub__ = __rsub__ = __add__
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"Degree({self.above}, {self.below})"
+
+
+def _degree(value: Any) -> Degree:
+    return value if isinstance(value, Degree) else Degree()

@@ -1,0 +1,125 @@
+"""What a claim is given: arrays and layers, filled by the method that settles it.
+
+A claim's law is written once, like a layer, and asks for its arrays by name and shape. What lies in them is the
+method: a variable in every element makes the law a proof, random numbers make it a test, small numbers a
+counterexample.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..layers.batch_norm2d import BatchNorm2d
+from ..layers.conv2d import Conv2d
+from ..layers.conv_transpose2d import ConvTranspose2d
+from ..layers.depthwise_conv2d import DepthwiseConv2d
+from ..layers.linear import Linear
+from ..numeric import Array
+from ..windows import Pair
+
+__all__ = ["Given", "Variance"]
+
+
+class Variance:
+    """The formal variance whose 1/√(σ² + ε) is `inv_std`: what lets a batch norm run over polynomials.
+
+    All that can be done with it is what a batch norm does: add a number, take the root, divide by it. A law that holds
+    for a variable in place of 1/√(σ² + ε) therefore holds for every σ² and ε.
+
+    >>> 1 / np.sqrt(np.array([Variance("r")]) + 1e-5)
+    array(['r'], dtype=object)
+    """
+
+    def __init__(self, inv_std: Any) -> None:
+        self.inv_std = inv_std
+
+    def constant(self, value: float) -> float:
+        """eps, which the variance absorbs."""
+        return value
+
+    def __add__(self, eps: float) -> Variance:
+        return self
+
+    def sqrt(self) -> Variance:
+        """Itself, now a standard deviation."""
+        return self
+
+    def __rtruediv__(self, one: int) -> Any:
+        return self.inv_std if one == 1 else NotImplemented
+
+
+class Given:
+    """Hands a law its arrays; a subclass, which is a method of proof, says what is in them.
+
+    Attributes
+    ----------
+    method, arithmetic : str, what the method and its elements are called
+    covers, beyond : str, what an agreement proves, and what it does not
+    """
+
+    method: ClassVar[str]
+    arithmetic: ClassVar[str]
+    covers: ClassVar[str]
+    beyond: ClassVar[str]
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
+        """An array of elements; `neutral` is the value that disturbs a counterexample least."""
+        raise NotImplementedError
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """The input of a layer; methods that try all inputs of a kind put them along the batch."""
+        return self.array(name, *shape)
+
+    def context(self) -> AbstractContextManager[Any]:
+        """In which the law is evaluated."""
+        return nullcontext()
+
+    def agree(self, left: Array, right: Array) -> Array:
+        """Elementwise whether both sides are equal: array of bool."""
+        return np.asarray(left == right, bool)
+
+    def evidence(self, left: Array, right: Array) -> str:
+        """How much was compared."""
+        return f"{left.size} outputs"
+
+    def conv(
+        self, inputs: int, outputs: int, kernel: Pair, *, bias: bool = True, tag: str = "", **options: Any
+    ) -> Conv2d:
+        """A convolution with weight F and bias b, each named with the `tag`."""
+        shape = (outputs, inputs // options.get("groups", 1), *kernel)
+        return Conv2d.from_arrays(options=options, **self._filters(shape, outputs, bias, tag))
+
+    def depthwise(self, filters: int, kernel: Pair, *, bias: bool = True, tag: str = "", **o: Any) -> DepthwiseConv2d:
+        """A depthwise convolution."""
+        return DepthwiseConv2d.from_arrays(options=o, **self._filters((filters, 1, *kernel), filters, bias, tag))
+
+    def conv_transpose(
+        self, inputs: int, outputs: int, kernel: Pair, *, bias: bool = True, **options: Any
+    ) -> ConvTranspose2d:
+        """A transposed convolution."""
+        shape = (inputs, outputs // options.get("groups", 1), *kernel)
+        return ConvTranspose2d.from_arrays(options=options, **self._filters(shape, outputs, bias, ""))
+
+    def linear(self, inputs: int, outputs: int) -> Linear:
+        """A fully connected layer."""
+        return Linear.from_arrays(**self._filters((outputs, inputs), outputs, True, ""))
+
+    def batch_norm(self, channels: int, *, tag: str = "") -> BatchNorm2d:
+        """A batch norm in evaluation, with γ, β, μ and r = 1/√(σ² + ε)."""
+        inv_std = self.array(f"r{tag}", channels, neutral=1, positive=True)
+        return BatchNorm2d.from_arrays(
+            weight=self.array(f"γ{tag}", channels, neutral=1),
+            bias=self.array(f"β{tag}", channels),
+            running_mean=self.array(f"μ{tag}", channels),
+            running_var=np.frompyfunc(Variance, 1, 1)(inv_std),
+        ).eval()
+
+    def _filters(self, shape: tuple[int, ...], outputs: int, bias: bool, tag: str) -> dict[str, Array | None]:
+        weight = self.array(f"F{tag}", *shape, neutral=1)
+        return {"weight": weight, "bias": self.array(f"b{tag}", outputs) if bias else None}

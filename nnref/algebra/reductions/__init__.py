@@ -1,0 +1,40 @@
+"""Reductions: functions from layers to layers that compute the same, each under conditions that it checks."""
+
+from .adjoint import conv_transpose_as_adjoint
+from .batch_norm import (
+    batch_norm_as_depthwise,
+    fuse_batch_norm_conv,
+    fuse_conv_batch_norm,
+    fuse_conv_transpose_batch_norm,
+    padding_before_batch_norm,
+)
+from .branches import identity_as_conv, reparameterize, sum_of_convs
+from .composition import compose_convs, depthwise_as_conv, grouped_as_dense
+from .linear import conv_as_linear, linear_as_conv
+from .max_plus import max_pool_as_max_plus_conv
+from .padding import fuse_pad_avg_pool, fuse_pad_conv
+from .pooling import avg_pool_as_conv, avg_pool_as_depthwise, global_avg_pool_as_avg_pool, global_avg_pool_as_conv
+
+__all__ = [
+    "avg_pool_as_conv",
+    "avg_pool_as_depthwise",
+    "batch_norm_as_depthwise",
+    "compose_convs",
+    "conv_as_linear",
+    "conv_transpose_as_adjoint",
+    "depthwise_as_conv",
+    "fuse_batch_norm_conv",
+    "fuse_conv_batch_norm",
+    "fuse_conv_transpose_batch_norm",
+    "fuse_pad_avg_pool",
+    "fuse_pad_conv",
+    "global_avg_pool_as_avg_pool",
+    "global_avg_pool_as_conv",
+    "grouped_as_dense",
+    "identity_as_conv",
+    "linear_as_conv",
+    "max_pool_as_max_plus_conv",
+    "padding_before_batch_norm",
+    "reparameterize",
+    "sum_of_convs",
+]

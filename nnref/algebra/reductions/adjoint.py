@@ -1,0 +1,23 @@
+"""A transposed convolution is the adjoint of a convolution: ⟨conv(z), x⟩ = ⟨z, conv_transpose(x)⟩.
+
+Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (arXiv:1603.07285), chapter 4.
+"""
+
+from __future__ import annotations
+
+from ...layers.conv2d import Conv2d
+from ...layers.conv_transpose2d import ConvTranspose2d
+
+__all__ = ["conv_transpose_as_adjoint"]
+
+
+def conv_transpose_as_adjoint(conv: ConvTranspose2d) -> Conv2d:
+    """The convolution whose adjoint `conv` is, its bias apart: the same weight and options.
+
+    output_padding has no counterpart: those are the pixels that the strided convolution drops.
+
+    >>> conv_transpose_as_adjoint(ConvTranspose2d(8, 3, 2, stride=2))
+    Conv2d(weight=(8, 3, 2, 2), stride=2, padding=0, dilation=1, groups=1)
+    """
+    options = {name: value for name, value in conv.options.items() if name != "output_padding"}
+    return Conv2d.from_arrays(weight=conv.params["weight"], options=options)

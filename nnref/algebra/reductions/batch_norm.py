@@ -1,0 +1,181 @@
+r"""A batch norm in evaluation, folded into the convolution before or after it.
+
+    Z = G·Y + g per channel,     G = γ/√(σ² + ε),     g = β − μ·G
+
+    after   Y = F ∗ X + b:       Z = (G·F) ∗ X + (G·b + g)                  scale the filters
+    before  F ∗ Z + b:           (F·G) ∗ X + (b + Σ F·g)                    scale the filters' inputs; no padding
+
+Source: the lecture, "Merging a convolution and the batch normalisation after it", but for its offset, b + g in place
+of G·b + g, which the claim "slide-fused-bias" refutes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import OptionError, ShapeError, StateError, refuse
+from ...layers.batch_norm2d import BatchNorm2d
+from ...layers.conv_transpose2d import ConvTranspose2d
+from ...layers.depthwise_conv2d import DepthwiseConv2d
+from ...numeric import Array, constant, layer_function, sum_over
+from .parts import NO_PADDING, AnyConvolution, bias_of, changed, padding_of
+
+__all__ = [
+    "batch_norm_as_depthwise",
+    "fuse_batch_norm_conv",
+    "fuse_conv_batch_norm",
+    "fuse_conv_transpose_batch_norm",
+    "input_scaled",
+    "output_scaled",
+    "padding_before_batch_norm",
+    "scale_and_shift",
+]
+
+
+def batch_norm_as_depthwise(bn: BatchNorm2d) -> DepthwiseConv2d:
+    """The 1×1 depthwise convolution with weight G and bias g that a batch norm in evaluation is.
+
+    Raises
+    ------
+    StateError : the batch norm is in training mode, where it is not affine.
+
+    >>> batch_norm_as_depthwise(BatchNorm2d(3).eval())
+    DepthwiseConv2d(weight=(3, 1, 1, 1), bias=(3,), stride=1, padding=0, dilation=1)
+    """
+    scale, shift = _evaluated("batch_norm_as_depthwise", bn)
+    return DepthwiseConv2d.from_arrays(weight=scale[:, None, None, None], bias=shift)
+
+
+def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolution:
+    """One convolution for ``bn(conv(x))``: weight G·F, bias G·b + g, and the options of `conv`.
+
+    Parameters
+    ----------
+    conv : Conv2d or DepthwiseConv2d, with any options
+    bn : BatchNorm2d in evaluation mode, of as many channels as `conv` has filters
+
+    Returns
+    -------
+    layer of the class of `conv`, in the arithmetic of the given layers
+
+    Raises
+    ------
+    StateError : the batch norm is in training mode, where it is not affine.
+    ShapeError : it has another number of channels.
+
+    >>> from nnref import Conv2d
+    >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, padding=1, bias=False), BatchNorm2d(8).eval())
+    Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=1, dilation=1, groups=1)
+    """
+    scale, shift = _evaluated("fuse_conv_batch_norm", bn, len(conv.params["weight"]))
+    weight, bias = output_scaled(conv.params["weight"], scale, shift, bias_of(conv))
+    return changed(conv, weight=weight, bias=bias)
+
+
+def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> ConvTranspose2d:
+    """One transposed convolution for ``bn(conv(x))``.
+
+    The output channels of its weight (K, C//groups, kh, kw) are on the second axis, and within each group of filters
+    they begin anew: channel c of group a is scaled by G[a·C/groups + c].
+
+    Raises
+    ------
+    StateError, ShapeError : as in `fuse_conv_batch_norm`.
+
+    >>> fuse_conv_transpose_batch_norm(ConvTranspose2d(4, 6, 2, groups=2), BatchNorm2d(6).eval()).params["weight"].shape
+    (4, 3, 2, 2)
+    """
+    weight, groups = conv.params["weight"], conv.options["groups"]
+    scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, groups * weight.shape[1])
+    filters = weight.reshape(groups, -1, *weight.shape[1:])  # (g,K/g,C/g,kh,kw)
+    bias = bias_of(conv)
+    return changed(
+        conv,
+        weight=(filters * scale.reshape(groups, 1, -1, 1, 1)).reshape(weight.shape),
+        bias=shift if bias is None else scale * bias + shift,
+    )
+
+
+def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolution:
+    """One convolution for ``conv(bn(x))``, which must not be padded (or g must be 0).
+
+    Zero padding lies behind the batch norm: there Z = 0, but a pixel X = 0 before it would give Z = g. So at the
+    border the folded layer would add F·g for pixels that do not exist. Right padding before the batch norm is the
+    pre-image of 0, see `padding_before_batch_norm`; it is 0, and the fold exact, where g = 0.
+
+    Raises
+    ------
+    OptionError : the convolution is padded and g is not 0.
+    StateError, ShapeError : as in `fuse_conv_batch_norm`.
+
+    >>> from nnref import Conv2d
+    >>> fuse_batch_norm_conv(BatchNorm2d(3).eval(), Conv2d(3, 8, 3, bias=False))
+    Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=1)
+    """
+    function, weight = "fuse_batch_norm_conv", conv.params["weight"]
+    groups = len(bn.params["weight"]) if isinstance(conv, DepthwiseConv2d) else conv.options["groups"]
+    scale, shift = _evaluated(function, bn, None if isinstance(conv, DepthwiseConv2d) else groups * weight.shape[1])
+    if conv.options["padding"] != "valid" and np.any(shift != 0) and padding_of(function, conv) != NO_PADDING:
+        raise OptionError(
+            f"{function}: padding must be 0 where g = β − μγ/√(σ²+ε) is not 0, got {conv.options['padding']!r}: the "
+            "padding is 0 behind the batch norm, and a 0 before it would come out as g; fold the padding out first, "
+            "with the values of padding_before_batch_norm"
+        )
+    weight, bias = input_scaled(weight, scale, shift, bias_of(conv), groups=groups)
+    return changed(conv, weight=weight, bias=bias)
+
+
+def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
+    """The pixel of every channel, (C,), that the batch norm maps to 0: −g/G = μ − β·√(σ²+ε)/γ.
+
+    An image padded with it before the batch norm is an image padded with 0 after it.
+
+    Raises
+    ------
+    StateError : the batch norm is in training mode.
+
+    >>> padding_before_batch_norm(BatchNorm2d(2).eval())
+    array([-0., -0.], dtype=float32)
+    """
+    scale, shift = _evaluated("padding_before_batch_norm", bn)
+    return np.asarray(-shift / scale)
+
+
+@layer_function
+def scale_and_shift(gamma: Array, beta: Array, mean: Array, var: Array, *, eps: Any) -> tuple[Array, Array]:
+    """(G, g), each (C,)."""
+    scale = gamma * (1 / np.sqrt(var + constant(eps, var)))
+    return scale, beta - mean * scale
+
+
+@layer_function
+def output_scaled(weight: Array, scale: Array, shift: Array, bias: Array | None = None) -> tuple[Array, Array]:
+    """Weight and bias of ``scale·(weight ∗ x + bias) + shift``; weight (K, C//groups, kh, kw)."""
+    return weight * scale[:, None, None, None], shift if bias is None else scale * bias + shift
+
+
+@layer_function
+def input_scaled(
+    weight: Array, scale: Array, shift: Array, bias: Array | None = None, *, groups: int
+) -> tuple[Array, Array]:
+    """Weight and bias of ``weight ∗ (scale·x + shift) + bias`` without padding; weight (K, C//groups, kh, kw)."""
+    filters = weight.reshape(groups, -1, *weight.shape[1:])  # (g,K/g,C/g,kh,kw)
+    scaled, shifted = (filters * by.reshape(groups, 1, -1, 1, 1) for by in (scale, shift))
+    offset = sum_over(shifted, (2, 3, 4)).reshape(-1)
+    return scaled.reshape(weight.shape), offset if bias is None else bias + offset
+
+
+def _evaluated(function: str, bn: BatchNorm2d, channels: int | None = None) -> tuple[Array, Array]:
+    """(G, g) of a batch norm, if it is in evaluation mode and of the right number of channels."""
+    if bn.training:
+        raise StateError(
+            f"{function}: bn must be in evaluation mode (call its eval()), got training mode, in which it is not "
+            "affine: it divides by the standard deviation of its own input, so that no fixed weight can replace it"
+        )
+    gamma, beta = bn.params["weight"], bn.params["bias"]
+    if channels is not None and len(gamma) != channels:
+        refuse(ShapeError, function, "bn", f"of {channels} channels", f"{len(gamma)} channels")
+    mean, var = bn.buffers["running_mean"], bn.buffers["running_var"]
+    return scale_and_shift(gamma, beta, mean, var, eps=bn.options["eps"])

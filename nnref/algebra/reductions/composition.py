@@ -1,0 +1,168 @@
+r"""Convolutions compose: F₂ ∗ (F₁ ∗ X) = (F₂ ⋆ F₁) ∗ X, and grouped and depthwise ones are special cases.
+
+Along each axis tap u of F₁ lies u·d₁ − p₁ pixels from s₁·i, and tap a of F₂ a·d₂ − p₂ rows of Y from s₂·j. Together
+
+    stride s₁·s₂,     padding p₁ + s₁·p₂,     a tap at a·d₂·s₁ + u·d₁ with weight Σ_m F₂[k,m,a]·F₁[m,c,u]
+
+on a grid of step gcd(d₁, d₂·s₁), which is the new dilation. Source: the lecture ("a composition of convolutions is a
+convolution").
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...errors import OptionError, ShapeError, refuse
+from ...layers.conv2d import Conv2d
+from ...layers.depthwise_conv2d import DepthwiseConv2d
+from ...numeric import Array, zeros
+from ...windows import Pair
+from .parts import NO_PADDING, Convolution, bias_of, changed, kernel_of, padding_of, steps_of
+
+__all__ = ["compose_convs", "composed", "depthwise_as_conv", "grouped_as_dense", "regrouped", "spread_out"]
+
+
+def depthwise_as_conv(conv: DepthwiseConv2d, channels: int | None = None) -> Conv2d:
+    """The `Conv2d` with one group per channel that a depthwise convolution is.
+
+    Parameters
+    ----------
+    conv : its weight (C*M, 1, kh, kw) does not tell how many channels C it is for
+    channels : C; by default as many as filters, M = 1
+
+    Raises
+    ------
+    OptionError : the number of filters is no multiple of channels.
+
+    >>> depthwise_as_conv(DepthwiseConv2d(4, 3, multiplier=2), channels=4)
+    Conv2d(weight=(8, 1, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=4)
+    """
+    filters = len(conv.params["weight"])
+    groups = filters if channels is None else channels
+    if groups < 1 or filters % groups:
+        refuse(OptionError, "depthwise_as_conv", "channels", f"a divisor of the {filters} filters", channels)
+    return Conv2d.from_arrays(**conv.params, options=conv.options | {"groups": groups})
+
+
+def grouped_as_dense(conv: Conv2d) -> Conv2d:
+    """The convolution without groups: zeros where an output channel did not see an input channel.
+
+    >>> grouped_as_dense(Conv2d(4, 6, 3, groups=2))
+    Conv2d(weight=(6, 4, 3, 3), bias=(6,), stride=1, padding=0, dilation=1, groups=1)
+    """
+    return regrouped(conv, 1)
+
+
+def regrouped(conv: Conv2d, groups: int) -> Conv2d:
+    """The same convolution in `groups` groups, a divisor of those it has: neighbours are merged."""
+    weight, merged = conv.params["weight"], conv.options["groups"] // groups
+    _, inputs, *kernel = weight.shape
+    blocks = weight.reshape(groups, merged, -1, inputs, *kernel)  # (groups,merged,K/g,C/g,kh,kw)
+    dense = zeros((groups, merged, blocks.shape[2], merged, inputs, *kernel), weight)
+    for part in range(merged):
+        dense[:, part, :, part] = blocks[:, part]
+    return changed(conv, weight=dense.reshape(len(weight), merged * inputs, *kernel), groups=groups)
+
+
+def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
+    """One convolution for ``second(first(x))``, on every image on which that is defined.
+
+    The second must not be padded: its padding is 0 where an image that is continued by zeros would have values of
+    `first`, its bias for one. The exception is a 1×1 `first` without bias and padding, which maps zeros to zeros.
+
+    Parameters
+    ----------
+    first, second : Conv2d or DepthwiseConv2d (a first one with as many filters as channels), with any options else
+
+    Returns
+    -------
+    Conv2d, in the largest number of groups that both allow
+
+    Raises
+    ------
+    OptionError : the second is padded.
+    ShapeError : the second takes another number of channels than the first gives.
+
+    >>> compose_convs(Conv2d(3, 8, 3, stride=2, padding=1), Conv2d(8, 4, 3, dilation=2))
+    Conv2d(weight=(4, 3, 11, 11), bias=(4,), stride=(2, 2), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
+    """
+    function = "compose_convs"
+    first = depthwise_as_conv(first) if isinstance(first, DepthwiseConv2d) else first
+    outputs = len(first.params["weight"])
+    second = depthwise_as_conv(second, outputs) if isinstance(second, DepthwiseConv2d) else second
+    if second.params["weight"].shape[1] * second.options["groups"] != outputs:
+        expected = f"a convolution of the {outputs} channels that first gives"
+        refuse(ShapeError, function, "second", expected, repr(second))
+    zeros_to_zeros = kernel_of(first) == (1, 1) and bias_of(first) is None
+    if padding_of(function, second) != NO_PADDING and not (
+        zeros_to_zeros and padding_of(function, first) == NO_PADDING
+    ):
+        raise OptionError(
+            f"{function}: second must be without padding, got {second.options['padding']!r}: its border is 0, while on "
+            "an image continued by zeros the first convolution has other values there"
+        )
+    return composed(first, second)
+
+
+def composed(first: Conv2d, second: Conv2d) -> Conv2d:
+    """`compose_convs` without its conditions: what holds away from the border of a padded second."""
+    groups = math.gcd(first.options["groups"], second.options["groups"])
+    first, second = regrouped(first, groups), regrouped(second, groups)
+    stride, stride_2 = steps_of(first, "stride"), steps_of(second, "stride")
+    near, far = steps_of(first, "dilation"), _product(steps_of(second, "dilation"), stride)  # pixels from tap to tap
+    axes = zip(zip(kernel_of(first), near, strict=True), zip(kernel_of(second), far, strict=True), strict=True)
+    grid, size = zip(*(_common_grid(*axis) for axis in axes), strict=True)
+    near, far = _quotient(near, grid), _quotient(far, grid)
+    inner = first.params["weight"].reshape(groups, -1, *first.params["weight"].shape[1:])  # (g,M/g,C/g,kh,kw)
+    outer = second.params["weight"].reshape(groups, -1, *second.params["weight"].shape[1:])  # (g,K/g,M/g,kh,kw)
+    weight = zeros((groups, outer.shape[1], inner.shape[2], *size), outer)
+    for tap in np.ndindex(*kernel_of(second)):
+        product = np.einsum("gkm,gmcuv->gkcuv", outer[..., *tap], inner)
+        weight = weight + spread_out(product, _product(tap, far), near, size)
+    paddings = zip(padding_of("composed", first), padding_of("composed", second), stride, strict=True)
+    return Conv2d.from_arrays(
+        weight=weight.reshape(len(second.params["weight"]), -1, *size),
+        bias=_composed_bias(bias_of(first), outer, bias_of(second)),
+        options={
+            "stride": _product(stride, stride_2),
+            "padding": tuple((p[0] + s * p_2[0], p[1] + s * p_2[1]) for p, p_2, s in paddings),
+            "dilation": grid,
+            "groups": groups,
+        },
+    )
+
+
+def _composed_bias(bias: Array | None, outer: Array, bias_2: Array | None) -> Array | None:
+    """F₂ ∗ b₁ + b₂."""
+    if bias is None:
+        return bias_2
+    sums = outer.reshape(*outer.shape[:3], -1).sum(axis=3)  # (g,K/g,M/g)
+    carried = (sums @ bias.reshape(len(outer), -1, 1)).reshape(-1)
+    return carried if bias_2 is None else carried + bias_2
+
+
+def spread_out(weight: Array, at: Pair, step: Pair, size: Pair) -> Array:
+    """(…,kh,kw) -> (…,*size): tap (u, v) moves to ``at + step·(u, v)``, zeros elsewhere."""
+    wide = zeros((*weight.shape[:-2], *size), weight)
+    rows, columns = (
+        slice(start, start + stride * (k - 1) + 1, stride)
+        for start, stride, k in zip(at, step, weight.shape[-2:], strict=True)
+    )
+    wide[..., rows, columns] = weight
+    return wide
+
+
+def _common_grid(*kernels: tuple[int, int]) -> tuple[int, int]:
+    """Of (taps, step) of two kernels along an axis: the step and the taps of the kernel that both make."""
+    grid = math.gcd(*(step for taps, step in kernels if taps > 1)) or 1
+    return grid, sum((taps - 1) * step for taps, step in kernels) // grid + 1
+
+
+def _product(one: Pair, other: Pair) -> Pair:
+    return one[0] * other[0], one[1] * other[1]
+
+
+def _quotient(steps: Pair, grid: Pair) -> Pair:
+    return max(1, steps[0] // grid[0]), max(1, steps[1] // grid[1])

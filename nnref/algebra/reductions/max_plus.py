@@ -1,0 +1,39 @@
+"""A max pool is a convolution over the max-plus semiring, where ``+`` is the maximum and ``*`` the sum of the reals.
+
+Its weight is the semiring's one, 0, everywhere, and its padding is the semiring's zero, −∞: what `max_pool2d` pads
+with. Source: F. Baccelli et al., Synchronization and Linearity (1992), chapter 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...arithmetic import MaxPlus
+from ...errors import OptionError
+from ...layers.conv2d import Conv2d
+from ...layers.max_pool2d import MaxPool2d
+from .parts import kernel_of, steps_of
+
+__all__ = ["max_pool_as_max_plus_conv"]
+
+
+def max_pool_as_max_plus_conv(pool: MaxPool2d, channels: int) -> Conv2d:
+    """The `Conv2d` that, applied to ``max_plus(x)``, gives ``max_plus(pool(x))``: one group per channel.
+
+    Raises
+    ------
+    OptionError : the pool has ceil_mode, whose last window may hang over the end; a convolution has none there.
+
+    >>> from nnref.arithmetic import max_plus
+    >>> conv = max_pool_as_max_plus_conv(MaxPool2d((1, 2), stride=1), channels=1)
+    >>> conv(max_plus([[[[3.0, 1.0, 2.0]]]]))
+    array([[[[MaxPlus(3.0), MaxPlus(2.0)]]]], dtype=object)
+    """
+    if pool.options["ceil_mode"]:
+        raise OptionError(
+            "max_pool_as_max_plus_conv: ceil_mode must be False, got True: its last window may hang over the end, and "
+            "a convolution has no window there"
+        )
+    weight = np.full((channels, 1, *kernel_of(pool)), MaxPlus(0), object)
+    options = {"stride": steps_of(pool, "stride"), "dilation": pool.options["dilation"], "groups": channels}
+    return Conv2d.from_arrays(weight=weight, options=options | {"padding": pool.options["padding"]})

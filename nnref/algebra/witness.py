@@ -1,0 +1,118 @@
+"""The search for a smallest counterexample: neutral values everywhere, but for as few and as small as will do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import decimal, fifty_digits, rational
+from ..numeric import Array
+from .claim import Case, Claim
+from .given import Given
+from .methods import SmallValues
+
+__all__ = ["Values", "flat", "nested", "shapes", "smallest_witness"]
+
+TRIES = 4000
+LARGEST_COST = 8
+CANDIDATES = {0: ((1, 1), (2, -1), (2, 2)), 1: ((1, 2), (2, 0), (2, -1))}  # by neutral value: (cost, value)
+Slot = tuple[str, tuple[int, ...]]
+
+
+class Values(SmallValues):
+    """Given values: those of a counterexample, and neutral ones where it has none.
+
+    Attributes
+    ----------
+    given : name -> array, all that a law has asked for
+    candidates : slot -> what may be there instead, with its cost
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None, digits: bool = False) -> None:
+        super().__init__()
+        self.values, self.digits = values or {}, digits
+        self.given: dict[str, Array] = {}
+        self.candidates: dict[Slot, tuple[tuple[int, int], ...]] = {}
+
+    def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
+        """The given values, or else the neutral ones with single elements replaced."""
+        element = decimal if self.digits else rational
+        array = np.empty(shape, object)
+        whole = np.asarray(self.values[name]) if name in self.values else None
+        for index in np.ndindex(shape):
+            value = self.values.get((name, index), neutral) if whole is None else whole[index]  # type: ignore[call-overload]
+            array[index] = element(value)
+            self.candidates[name, index] = tuple(c for c in CANDIDATES[neutral] if c[1] > 0 or not positive)
+        self.given[name] = array
+        return array
+
+    def context(self) -> AbstractContextManager[Any]:
+        """Fifty digits, where the values are decimals."""
+        return fifty_digits() if self.digits else nullcontext()
+
+    def differ(self, claim: Claim, case: Case) -> tuple[Array, Array] | None:
+        """Both sides where the law fails on these values; None where it holds, or where a number does not exist."""
+        try:
+            left, right = claim.sides(self, case)
+        except ArithmeticError:
+            return None
+        one, other = flat(left), flat(right)
+        if shapes(left) != shapes(right):
+            return one, other
+        return None if all(map(self._same, one, other)) else (one, other)
+
+    def _same(self, one: Any, other: Any) -> bool:
+        if self.digits:
+            return abs(one - other) <= Decimal("1e-40") * max(abs(one), abs(other), 1)
+        return bool(one == other)
+
+
+def smallest_witness(claim: Claim, case: Case, digits: bool = False) -> Values | None:
+    """Values of least total cost on which the claim's sides differ, or None after `TRIES` of them."""
+    recorder = Values(digits=digits)
+    recorder.differ(claim, case)
+    slots = tuple(recorder.candidates.items())
+    by_cost = (_assignments(slots, cost) for cost in range(LARGEST_COST))
+    for values in itertools.islice(itertools.chain.from_iterable(by_cost), TRIES):
+        attempt = Values(values, digits)
+        if attempt.differ(claim, case) is not None:
+            return attempt
+    return None
+
+
+def _assignments(slots: tuple[tuple[Slot, Any], ...], cost: int) -> Iterator[dict[Any, int]]:
+    """All ways to replace neutral values at exactly this total cost."""
+    if cost == 0:
+        yield {}
+    for position, (slot, candidates) in enumerate(slots):
+        for price, value in candidates:
+            if price <= cost:
+                for others in _assignments(slots[position + 1 :], cost - price):
+                    yield {slot: value, **others}
+
+
+def shapes(side: Any) -> list[tuple[int, ...]]:
+    """The shapes of a side's arrays."""
+    return [np.shape(part) for part in (side if isinstance(side, tuple) else (side,))]
+
+
+def flat(side: Any) -> Array:
+    """All elements of a side: one array, or several in a tuple."""
+    parts = side if isinstance(side, tuple) else (side,)
+    return np.concatenate([np.asarray(part, object).reshape(-1) for part in parts])
+
+
+def nested(array: Array) -> Any:
+    """Nested lists of the elements as str; decimals to twelve digits."""
+    return np.frompyfunc(_as_text, 1, 1)(array).tolist() if array.size else array.tolist()
+
+
+def _as_text(element: Any) -> str:
+    if isinstance(element, Decimal):
+        return f"{element:.12g}"
+    return str(element)

@@ -1,0 +1,158 @@
+"""`decimal.Decimal` at fifty digits, for layers with an exponential or a logarithm in them.
+
+The elements are plain `decimal.Decimal`, which is C and fast, has `exp`, `sqrt` and `ln`, and
+already refuses arithmetic with a float. Here is what it lacks: a context to compute in, arrays, and
+the two functions that must not be written as ``exp(x) - 1`` and ``ln(1 + x)``.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    getcontext,
+    localcontext,
+)
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DTypeError, OptionError, refuse
+
+__all__ = ["decimal", "decimals", "expm1", "fifty_digits", "log1p"]
+
+
+@contextmanager
+def fifty_digits(digits: int = 50) -> Iterator[Context]:
+    """Compute with `decimal.Decimal` to `digits` significant digits inside the ``with`` block.
+
+    The range of exponents is as wide as it gets, so that an exponential neither overflows nor
+    vanishes early. A division by zero, an overflow or an operation without a value (inf - inf)
+    raises: a reference that is nan is no reference.
+
+    Parameters
+    ----------
+    digits : int, at least 1
+
+    Raises
+    ------
+    OptionError : `digits` is below 1.
+
+    Examples
+    --------
+    >>> with fifty_digits():
+    ...     print(Decimal(2).sqrt())
+    1.4142135623730950488016887242096980785696718753769
+    """
+    if digits < 1:
+        refuse(OptionError, "fifty_digits", "digits", "at least 1", digits)
+    context = Context(
+        prec=digits,
+        rounding=ROUND_HALF_EVEN,
+        Emin=MIN_EMIN,
+        Emax=MAX_EMAX,
+        clamp=0,
+        flags=[],
+        traps=[InvalidOperation, DivisionByZero, Overflow],
+    )
+    with localcontext(context) as local:
+        yield local
+
+
+def decimal(value: Any) -> Decimal:
+    """`value` as a Decimal.
+
+    Exact for int, float, Decimal and str; a Fraction, a Rational and a NumPy longdouble are
+    rounded to the digits of the current context.
+
+    Raises
+    ------
+    DTypeError : `value` is no number and no string.
+    OptionError : `value` is a string that is no number.
+
+    Examples
+    --------
+    >>> decimal(0.1)
+    Decimal('0.1000000000000000055511151231257827021181583404541015625')
+    """
+    if isinstance(value, int | float | Decimal):
+        return Decimal(value)
+    if isinstance(value, str):
+        with localcontext() as context:
+            context.traps[InvalidOperation] = False  # "one" becomes nan
+            parsed = Decimal(value)
+        if parsed.is_nan() and "nan" not in value.lower():
+            refuse(OptionError, "decimal", "value", "a number", repr(value))
+        return parsed
+    if isinstance(value, numbers.Rational):
+        return Decimal(int(value.numerator)) / Decimal(int(value.denominator))
+    if isinstance(value, np.floating):
+        above, below = value.as_integer_ratio()
+        return Decimal(above) / Decimal(below)
+    refuse(DTypeError, "decimal", "value", "a number or a string", type(value).__name__)
+
+
+def decimals(array: ArrayLike) -> NDArray[Any]:
+    """Every element of `array` as a `decimal.Decimal`, floats by their exact binary value.
+
+    Parameters
+    ----------
+    array : array of int, float, Fraction, Rational or str, of any shape
+
+    Returns
+    -------
+    object array of Decimal, of the same shape
+
+    Raises
+    ------
+    DTypeError, OptionError : as `decimal`, for any element.
+
+    Examples
+    --------
+    >>> decimals([0.5, 3]).tolist()
+    [Decimal('0.5'), Decimal('3')]
+    """
+    return np.asarray(np.frompyfunc(decimal, 1, 1)(array), object)
+
+
+def expm1(x: Decimal) -> Decimal:
+    """``exp(x) - 1``, accurate to the last digit of the current context for small `x` too.
+
+    Examples
+    --------
+    >>> expm1(Decimal("1e-20"))
+    Decimal('1.000000000000000000005000000E-20')
+    """
+    return _without_cancellation(x, lambda y: y.exp() - 1)
+
+
+def log1p(x: Decimal) -> Decimal:
+    """``ln(1 + x)``, accurate to the last digit of the current context for small `x` too.
+
+    Examples
+    --------
+    >>> log1p(Decimal("1e-20"))
+    Decimal('9.999999999999999999950000000E-21')
+    """
+    return _without_cancellation(x, lambda y: (1 + y).ln())
+
+
+def _without_cancellation(x: Decimal, function: Callable[[Decimal], Decimal]) -> Decimal:
+    """function(x) = x + O(x^2), computed with as many more digits as cancel in it."""
+    cancelled = -x.adjusted()
+    if not x or cancelled > getcontext().prec:
+        return getcontext().plus(x)  # the rest is below the last digit
+    with localcontext() as context:
+        context.prec += max(0, cancelled) + 3
+        result = function(x)
+    return getcontext().plus(result)

@@ -1,0 +1,249 @@
+"""Polynomials in many variables with rational coefficients.
+
+A layer that runs over them returns, in every element of its output, the formula of that element.
+Two layers that return equal polynomials agree for all values of the variables: equality,
+coefficient by coefficient, is a proof.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._numbers import constant_like
+from ._terms import Coefficient, Monomial, Terms, product_of_terms, sum_of_terms, written
+from .rational import Rational, rational
+
+__all__ = ["Polynomial", "variables"]
+
+
+class Polynomial:
+    """A polynomial; immutable, hashable, and equal to a number if it is that constant.
+
+    ``+ - *`` with polynomials, ints and Fractions, ``/`` by a number, ``**`` by an int from 0 on.
+    Comparison for order is a TypeError, as is arithmetic with a float. ``Polynomial(value)`` is a
+    constant; `variable` and `variables` are where all others begin.
+
+    Examples
+    --------
+    >>> x, y = Polynomial.variable("x"), Polynomial.variable("y")
+    >>> (x - y) * (x + y) / 2 + 1
+    1/2*x^2 - 1/2*y^2 + 1
+    >>> (x + y) ** 2 == x * x + 2 * x * y + y * y
+    True
+    >>> x < y
+    Traceback (most recent call last):
+    TypeError: polynomials have no order: it depends on the values of the variables
+    """
+
+    __slots__ = ("_terms",)
+
+    _terms: Terms
+
+    def __init__(self, value: Any = 0) -> None:
+        number = _integral(rational(value))
+        self._terms = {(): number} if number else {}
+
+    @staticmethod
+    def variable(name: str) -> Polynomial:
+        """The polynomial that is the one variable `name`.
+
+        >>> Polynomial.variable("x") * 3
+        3*x
+        """
+        return _of({(name,): 1})
+
+    def zero(self) -> Polynomial:
+        """The additive zero.
+
+        >>> Polynomial.variable("x").zero()
+        0
+        """
+        return _of({})
+
+    def constant(self, value: float | Fraction) -> Polynomial:
+        """The constant polynomial with the exact value of an int, float or Fraction.
+
+        >>> Polynomial.variable("x").constant(0.75)
+        3/4
+        """
+        return Polynomial(value)
+
+    @property
+    def terms(self) -> Mapping[Monomial, Coefficient]:
+        """The coefficients, none of them 0, by monomial: read-only.
+
+        >>> dict((Polynomial.variable("x") ** 2 / 3).terms)
+        {('x', 'x'): Rational(1, 3)}
+        """
+        return MappingProxyType(self._terms)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the variables that occur.
+
+        >>> Polynomial.variable("x").names
+        frozenset({'x'})
+        """
+        return frozenset(name for monomial in self._terms for name in monomial)
+
+    @property
+    def degree(self) -> int:
+        """The total degree; 0 for a constant, and -1 for the zero polynomial.
+
+        >>> (Polynomial.variable("x") ** 2 * Polynomial.variable("y") + 1).degree
+        3
+        """
+        return max(map(len, self._terms), default=-1)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no variable occurs.
+
+        >>> Polynomial(3).is_constant
+        True
+        """
+        return self.degree <= 0
+
+    def derivative(self, name: str) -> Polynomial:
+        """The partial derivative with respect to the variable `name`.
+
+        >>> x, y = Polynomial.variable("x"), Polynomial.variable("y")
+        >>> (x**3 * y + y).derivative("x")
+        3*x^2*y
+        """
+        result: Terms = {}
+        for monomial, coefficient in self._terms.items():
+            if name in monomial:
+                at = monomial.index(name)
+                lower = monomial[:at] + monomial[at + 1 :]
+                result[lower] = coefficient * monomial.count(name)
+        return _of(result)
+
+    def substitute(self, values: Mapping[str, Any]) -> Any:
+        """The value where the variables in `values` have those values; others stay as they are.
+
+        The values are elements of an arithmetic that divides by ints: Rational (which ints
+        become), Fraction, Polynomial, Dual, Decimal, float; so is the result, or a Polynomial
+        if variables are left.
+
+        >>> x, y = Polynomial.variable("x"), Polynomial.variable("y")
+        >>> (x**2 + y / 2).substitute({"x": 3, "y": 5})
+        Rational(23, 2)
+        >>> (x**2 + y / 2).substitute({"x": y - 1})
+        y^2 - 3/2*y + 1
+        """
+        if not values:
+            return self
+        ints = numbers.Integral
+        known = {k: rational(v) if isinstance(v, ints) else v for k, v in values.items()}
+        one = constant_like(next(iter(known.values())), 1)
+        total = one * 0
+        for monomial, coefficient in self._terms.items():
+            factors = (known[v] if v in known else Polynomial.variable(v) for v in monomial)
+            term = math.prod(factors, start=one)
+            total = total + term * coefficient.numerator / coefficient.denominator
+        return total
+
+    def __add__(self, other: Any) -> Polynomial:
+        if other.__class__ is not Polynomial and (other := _operand(other)) is None:
+            return NotImplemented
+        return _of(sum_of_terms(self._terms, other._terms))
+
+    def __mul__(self, other: Any) -> Polynomial:
+        if other.__class__ is not Polynomial and (other := _operand(other)) is None:
+            return NotImplemented
+        return _of(product_of_terms(self._terms, other._terms))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Polynomial:
+        if (divisor := _operand(other)) is None:
+            return NotImplemented
+        if not divisor.is_constant:
+            raise ArithmeticError(f"division by {divisor}: the quotient is no polynomial")
+        inverse = 1 / rational(divisor._terms.get((), 0))
+        return _of({monomial: _integral(inverse * c) for monomial, c in self._terms.items()})
+
+    def __rtruediv__(self, other: Any) -> Polynomial:
+        return NotImplemented if (left := _operand(other)) is None else left / self
+
+    def __pow__(self, exponent: Any) -> Polynomial:
+        if not isinstance(exponent, numbers.Integral) or exponent < 0:
+            return NotImplemented
+        return math.prod([self] * int(exponent), start=Polynomial(1))
+
+    def __neg__(self) -> Polynomial:
+        return _of({monomial: -c for monomial, c in self._terms.items()})
+
+    def __sub__(self, other: Any) -> Polynomial:
+        return NotImplemented if (right := _operand(other)) is None else self + -right
+
+    def __rsub__(self, other: Any) -> Polynomial:
+        return NotImplemented if (left := _operand(other)) is None else left + -self
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Polynomial):
+            return self._terms == other._terms
+        if isinstance(other, numbers.Real):
+            return self.is_constant and self._terms.get((), 0) == other
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        # a constant has the hash of the number that it equals
+        return hash(self._terms.get((), 0) if self.is_constant else frozenset(self._terms.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self._terms)
+
+    def _no_order(self, _: Any) -> NoReturn:
+        raise TypeError("polynomials have no order: it depends on the values of the variables")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _no_order
+
+    def __repr__(self) -> str:
+        return written(self._terms)
+
+
+def _of(terms: Terms) -> Polynomial:
+    """The polynomial of `terms`, which are sorted and not 0 and belong to it from now on."""
+    polynomial: Polynomial = object.__new__(Polynomial)
+    polynomial._terms = terms
+    return polynomial
+
+
+def _operand(value: Any) -> Polynomial | None:
+    """`value` as a Polynomial if it is one or an exact number, else None."""
+    if isinstance(value, Polynomial):
+        return value
+    return Polynomial(value) if isinstance(value, numbers.Rational) else None
+
+
+def _integral(number: Rational) -> Coefficient:
+    return number.numerator if number.denominator == 1 else number
+
+
+def variables(name: str, shape: int | tuple[int, ...]) -> NDArray[Any]:
+    """An array whose every element is a variable of its own, named by its index.
+
+    Returns
+    -------
+    object array of Polynomial, of shape `shape`; if that is (), its one element is called `name`
+
+    >>> x, w = variables("x", (2, 2)), variables("w", 2)
+    >>> (x @ w)[0]
+    w[0]*x[0,0] + w[1]*x[0,1]
+    """
+    array = np.empty(shape, object)
+    for index in np.ndindex(array.shape):
+        subscript = f"[{','.join(map(str, index))}]" if index else ""
+        array[index] = Polynomial.variable(name + subscript)
+    return array

@@ -1,0 +1,96 @@
+r"""Bounds of pooling, and of what moves numbers without arithmetic.
+
+An average of n pixels is a sum of n terms and a division, or a product with 1/K, itself rounded: γ_{n+2} avg|x|. Its
+gradient at a pixel is a sum of shares of at most kh·kw windows: the same form. A maximum is one of its inputs, exactly;
+its gradient is a sum of at most kh·kw cotangents.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..layers.avg_pool2d import avg_pool2d as layer_avg_pool2d
+from ..layers.avg_pool2d import avg_pool2d_backward as layer_avg_pool2d_backward
+from ..layers.flatten import flatten as layer_flatten
+from ..layers.global_avg_pool2d import global_avg_pool2d as layer_global_avg_pool2d
+from ..layers.global_avg_pool2d import global_avg_pool2d_backward as layer_global_avg_pool2d_backward
+from ..layers.max_pool2d import max_pool2d as layer_max_pool2d
+from ..layers.max_pool2d import max_pool2d_backward as layer_max_pool2d_backward
+from ..layers.zero_pad2d import zero_pad2d as layer_zero_pad2d
+from ..layers.zero_pad2d import zero_pad2d_backward as layer_zero_pad2d_backward
+from ..numeric import Array
+from .rounding import Allowance, Precision, exact
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "flatten",
+    "flatten_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "zero_pad2d",
+    "zero_pad2d_backward",
+]
+
+
+def avg_pool2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
+    """γ_{n+2} avg|x|, n = kh·kw; the magnitude is that of the sum."""
+    taps = prod(options["kernel_size"])
+    magnitude = layer_avg_pool2d(np.abs(x), **options)
+    return Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps)
+
+
+def avg_pool2d_backward(dy: Array, x: Array, *, precision: Precision, **options: Any) -> tuple[Allowance]:
+    """γ_{n+2} of the gradient on magnitudes, n = kh·kw."""
+    taps = prod(options["kernel_size"])
+    (magnitude,) = layer_avg_pool2d_backward(np.abs(dy), x, **options)
+    return (Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps),)
+
+
+def global_avg_pool2d(x: Array, *, precision: Precision) -> Allowance:
+    """γ_{n+2} avg|x|, n = HW."""
+    pixels = x.shape[2] * x.shape[3]
+    magnitude = layer_global_avg_pool2d(np.abs(x))
+    return Allowance(precision.sum_of_products(pixels, magnitude, factors=1), magnitude * pixels)
+
+
+def global_avg_pool2d_backward(dy: Array, x: Array, *, precision: Precision) -> tuple[Allowance]:
+    """A division: γ_2 |dy|/(HW)."""
+    (magnitude,) = layer_global_avg_pool2d_backward(np.abs(dy), x)
+    return (Allowance(precision.sum_of_products(0, magnitude, factors=1), magnitude),)
+
+
+def max_pool2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
+    """Exact."""
+    return exact(np.abs(layer_max_pool2d(x, **options)))
+
+
+def max_pool2d_backward(dy: Array, x: Array, *, precision: Precision, **options: Any) -> tuple[Allowance]:
+    """γ_{n+2} of the gradient on magnitudes, n = kh·kw."""
+    (magnitude,) = layer_max_pool2d_backward(np.abs(dy), x, **options)
+    return (Allowance(precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1), magnitude),)
+
+
+def flatten(x: Array, *, precision: Precision) -> Allowance:
+    """Exact."""
+    return exact(layer_flatten(np.abs(x)))
+
+
+def flatten_backward(dy: Array, x: Array, *, precision: Precision) -> tuple[Allowance]:
+    """Exact."""
+    return (exact(np.abs(dy).reshape(x.shape)),)
+
+
+def zero_pad2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
+    """Exact."""
+    return exact(layer_zero_pad2d(np.abs(x), **options))
+
+
+def zero_pad2d_backward(dy: Array, x: Array, *, precision: Precision, **options: Any) -> tuple[Allowance]:
+    """Exact."""
+    return (exact(layer_zero_pad2d_backward(np.abs(dy), x, **options)[0]),)

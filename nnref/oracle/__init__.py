@@ -1,0 +1,36 @@
+"""The oracle: hold anybody's layers against the reference, with derived bounds and shrinking.
+
+    oracle.check("conv2d", forward=mine, backward=mine_backward)    raises Disagreement at the smallest failing case
+    oracle.conform(target).ok                                       a report over all operations of a target
+
+Data flows one way: a `Case` is drawn (`draw`, `geometries`), its arrays are made (`data`), the target is called
+(`call`), the exact result and its bound are computed (`reference`), and the answer is judged (`judge`); `search` does
+this for one operation, `shrink` makes what it finds small, `conform` does it for a whole target.
+"""
+
+from .call import Unsupported
+from .case import Case, parse
+from .check import Disagreement, check
+from .data import arrays_of
+from .declaration import Declaration
+from .draw import cases
+from .judge import NOT_COMPUTED, Finding, Verdict
+from .operations import OPERATIONS
+from .search import Failure, Result
+
+__all__ = [
+    "NOT_COMPUTED",
+    "OPERATIONS",
+    "Case",
+    "Declaration",
+    "Disagreement",
+    "Failure",
+    "Finding",
+    "Result",
+    "Unsupported",
+    "Verdict",
+    "arrays_of",
+    "cases",
+    "check",
+    "parse",
+]

@@ -1,0 +1,92 @@
+"""One call of a target, whatever it does: an answer, never an exception."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..numeric import Array
+from .case import Case
+from .data import Arrays, laid_out
+from .judge import NOT_COMPUTED, Finding
+
+__all__ = ["Answer", "Unsupported", "call"]
+
+
+class Unsupported(Exception):
+    """Raised by a target to say that it does not support a case; the argument says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Outputs, or what was wrong with the call, or why the target does not support it."""
+
+    outputs: tuple[Any, ...] = ()
+    finding: Finding | None = None
+    unsupported: str | None = None
+
+
+def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
+    """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
+    given = [None if a is None else laid_out(a, case.layout) for a in arrays.values()]
+    before = np.geterr()
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = function(*given, **options)
+            outputs = _outputs(case, result)
+    except Unsupported as reason:
+        return Answer(unsupported=str(reason) or "no reason given")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit and worse: a target must not end the oracle
+        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_brief(error)}"))
+    if np.geterr() != before:
+        np.seterr(**before)
+        return Answer(finding=Finding("global state", f"{case.function} changed np.seterr"))
+    return Answer(outputs, _side_effect(case, arrays, given, outputs))
+
+
+def _outputs(case: Case, result: Any) -> tuple[Any, ...]:
+    several = case.direction == "backward" or case.op.startswith("fold_")
+    if not several:
+        return (_array("the result", result),)
+    if not isinstance(result, tuple | list):
+        raise TypeError(f"expected a tuple, got {type(result).__name__}")
+    return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
+
+
+def _array(what: str, value: Any) -> Any:
+    """NumPy's view of whatever a target returns; None and NOT_COMPUTED are left to the judge."""
+    if value is None or value is NOT_COMPUTED or isinstance(value, np.ndarray):
+        array = value
+    elif hasattr(value, "__dlpack__"):
+        array = np.from_dlpack(value)
+    else:
+        array = np.asarray(value)
+    if isinstance(array, np.ndarray) and (array.dtype.hasobject or array.dtype.kind in "SUMm"):
+        raise TypeError(f"{what} is no array of numbers but {type(value).__name__} of dtype {array.dtype}")
+    return array
+
+
+def _side_effect(
+    case: Case, arrays: Arrays, given: list[Array | None], outputs: tuple[Any, ...]
+) -> Finding | None:
+    for (name, original), array in zip(arrays.items(), given, strict=True):
+        if original is None or array is None:
+            continue
+        if original.tobytes() != array.tobytes():
+            return Finding("input modified", f"{case.function} wrote into its input {name}")
+        for output in outputs:
+            if isinstance(output, np.ndarray) and np.may_share_memory(output, array) and output.size:
+                return Finding("aliasing", f"{case.function} returned memory of its input {name}")
+    return None
+
+
+def _brief(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:297] + "..."

@@ -1,0 +1,104 @@
+"""A case: one line that says everything about one call of an operation.
+
+    conv2d.backward float32 normal strided seed=7 N=1 groups=2 Cg=1 Kg=1 H=5 W=4 kernel=3,1 stride=1,1 padding=…
+
+In order: operation and direction, dtype, data mode, memory layout, seed of the data, and the operation's fields, all of
+them integers. The arrays follow from the line (`nnref.oracle.data`), on every machine and version alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import OptionError, refuse
+from .operations import OPERATIONS, Geometry, Operation
+
+__all__ = ["DIRECTIONS", "DTYPES", "LAYOUTS", "MODES", "Case", "parse"]
+
+DIRECTIONS = ("forward", "backward")
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+MODES = ("integers", "dyadic", "normal", "adversarial", "one_hot", "special")
+LAYOUTS = ("contiguous", "strided", "reversed", "readonly", "misaligned")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an operation: what `parse` reads and `str` writes."""
+
+    op: str
+    direction: str
+    dtype: str
+    mode: str
+    layout: str
+    seed: int
+    geometry: Geometry = field(hash=False)
+
+    @property
+    def operation(self) -> Operation:
+        """The row of the registry."""
+        return OPERATIONS[self.op]
+
+    @property
+    def function(self) -> str:
+        """The name of the target's function."""
+        return self.op if self.direction == "forward" else f"{self.op}_backward"
+
+    def __str__(self) -> str:
+        """The descriptor."""
+        fields = " ".join(f"{name}={','.join(map(str, value))}" for name, value in self.geometry.items())
+        head = f"{self.op}.{self.direction} {self.dtype} {self.mode} {self.layout} seed={self.seed}"
+        return f"{head} {fields}".rstrip()
+
+    def but(self, **changes: Any) -> Case:
+        """A copy with other parts."""
+        return replace(self, **changes)
+
+    def with_field(self, name: str, value: tuple[int, ...]) -> Case:
+        """A copy with one field of the geometry changed."""
+        return replace(self, geometry={**self.geometry, name: value})
+
+
+def parse(line: str) -> Case:
+    """Read a descriptor; the inverse of ``str(case)``.
+
+    Raises
+    ------
+    OptionError : the line is no descriptor.
+
+    >>> str(parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2"))
+    'relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2'
+    """
+    words = line.split()
+    if len(words) < 5 or "." not in words[0] or not all("=" in word for word in words[4:]):
+        refuse(OptionError, "parse", "line", "a descriptor: op.direction dtype mode layout seed=… …", repr(line))
+    op, direction = words[0].rsplit(".", 1)
+    _expect("operation", op, tuple(OPERATIONS))
+    for what, word, choices in zip(
+        ("direction", "dtype", "mode", "layout"),
+        (direction, *words[1:4]),
+        (DIRECTIONS, DTYPES, MODES, LAYOUTS),
+        strict=True,
+    ):
+        _expect(what, word, choices)
+    values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in words[4:])}
+    (seed,) = values.pop("seed", (0,))
+    least = OPERATIONS[op].least
+    if list(values) != list(least) or any(len(values[name]) != len(least[name]) for name in least):
+        refuse(OptionError, "parse", "fields", f"{', '.join(least)} of {op}, in that order", " ".join(words[5:]))
+    too_small = [n for n in least if any(v < m for v, m in zip(values[n], least[n], strict=True))]
+    if too_small or not OPERATIONS[op].fits(values):
+        refuse(OptionError, "parse", "fields", f"a case that {op} accepts", " ".join(words[5:]))
+    return Case(op, direction, *words[1:4], seed, values)
+
+
+def _expect(what: str, word: str, choices: tuple[str, ...]) -> None:
+    if word not in choices:
+        refuse(OptionError, "parse", what, f"one of {', '.join(choices)}", repr(word))
+
+
+def _integers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        refuse(OptionError, "parse", name, "integers", repr(text))

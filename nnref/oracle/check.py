@@ -1,0 +1,112 @@
+"""`check`: hold one function against the reference, and raise at the smallest case where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, refuse
+from ..numeric import Array
+from .call import call
+from .case import DTYPES, Case
+from .data import arrays_of
+from .declaration import Declaration
+from .judge import output_names
+from .operations import OPERATIONS
+from .reference import expectation
+from .repro import snippet
+from .search import Failure, Result, search
+
+__all__ = ["Disagreement", "check"]
+
+
+class Disagreement(AssertionError):
+    """A function and the reference disagree.
+
+    Attributes
+    ----------
+    case : the smallest failing `Case`
+    descriptor : the case as one line, for `nnref repro`
+    expected, got : the results there, by name (arrays; `got` is empty if the call itself failed)
+    bound : by name, how far each element may be from `expected`
+    margin : |got − expected| / bound of the worst element
+    snippet : a script that needs NumPy and the function alone
+    """
+
+    def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
+        case, finding = failure.case, failure.finding
+        self.case, self.finding, self.descriptor = case, finding, str(case)
+        self.expected, self.bound, self.got = _side_by_side(case, function, declares)
+        self.margin = finding.margin
+        self.snippet = snippet(case, self.expected, self.bound)
+        super().__init__(f"{finding.message}\n  case: {self.descriptor}")
+
+
+def check(
+    op: str,
+    *,
+    forward: Callable[..., Any] | None = None,
+    backward: Callable[..., Any] | None = None,
+    dtype: str = "float32",
+    max_examples: int = 200,
+    seed: int = 0,
+    declares: Declaration | None = None,
+) -> list[Result]:
+    """Hold `forward` and `backward` of one operation against the reference.
+
+    Parameters
+    ----------
+    op : name of an operation, such as "conv2d"
+    forward : called with the arrays by position and every option by keyword in canonical form (pairs; padding as pair
+        of pairs; an absent bias is None); returns an array, or a pair for a fold
+    backward : the same with the cotangent dy first; returns a tuple of gradients in the order of the arrays
+    dtype : "float16", "bfloat16", "float32" or "float64"
+    max_examples : drawn cases for each direction, beside all small geometries of a windowed operation
+    seed : of the search
+    declares : what the function states about its arithmetic; None is the strictest
+
+    Returns
+    -------
+    a `Result` for each direction
+
+    Raises
+    ------
+    Disagreement : at the smallest case where a result is wrong.
+    OptionError : an argument is unknown.
+
+    >>> import nnref
+    >>> [result.status for result in check("relu", forward=nnref.relu, max_examples=20)]
+    ['passed']
+    """
+    if op not in OPERATIONS:
+        refuse(OptionError, "check", "op", f"one of {', '.join(OPERATIONS)}", repr(op))
+    if dtype not in DTYPES:
+        refuse(OptionError, "check", "dtype", f"one of {', '.join(DTYPES)}", repr(dtype))
+    given = {"forward": forward, "backward": backward}
+    functions = {direction: function for direction, function in given.items() if function is not None}
+    if not functions or set(functions) - set(OPERATIONS[op].directions):
+        refuse(OptionError, "check", "directions", f"among {OPERATIONS[op].directions} of {op}", list(functions))
+    results = []
+    for direction, function in functions.items():
+        result = search(
+            function, op, direction, dtype=dtype, declares=declares, max_examples=max_examples, seed=seed
+        )
+        if result.failures:
+            raise Disagreement(result.failures[0], function, declares or Declaration()) from None
+        results.append(result)
+    return results
+
+
+def _side_by_side(
+    case: Case, function: Callable[..., Any], declares: Declaration
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
+    """Expected results, bounds and what the function returns, by name."""
+    arrays, options = arrays_of(case)
+    wanted = expectation(case, arrays, options, declares)
+    names = output_names(case)
+    expected = {n: w[0].astype(np.float64) for n, w in zip(names, wanted, strict=True) if w is not None}
+    bound = {n: w[1].bound for n, w in zip(names, wanted, strict=True) if w is not None}
+    got = call(function, case, arrays, options).outputs
+    return expected, bound, dict(zip(names, got, strict=False))

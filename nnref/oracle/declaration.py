@@ -1,0 +1,69 @@
+"""What a target says about itself. The default is the strictest; what is not declared and happens is a finding."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..bounds import Precision, format_of
+from ..errors import OptionError, refuse
+
+__all__ = ["Declaration"]
+
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "accumulate": (None, "float16", "bfloat16", "float32", "float64"),
+    "inputs": (None, "tf32", "float16", "bfloat16"),
+    "variance": ("two-pass", "one-pass"),
+    "tanh": ("direct", "sigmoid"),
+    "subnormals": ("kept", "flushed"),
+    "nan": ("propagates", "any"),
+    "ties": ("first", "any"),
+    "square_root": ("rounded", "approximate"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How a target computes, where that is not the strictest way.
+
+    Attributes
+    ----------
+    accumulate : format of products and sums; None is float32 for half precision, else the dtype itself
+    inputs : format that factors are rounded to before they are multiplied ("tf32", "bfloat16"), None for not at all
+    variance : of training-mode batch norm, "two-pass" or "one-pass" (mean(x²) − mean²)
+    tanh : "direct", or "sigmoid" for 2σ(2x) − 1, which is accurate absolutely only
+    subnormals : "kept", or "flushed" to zero
+    nan : "propagates", or "any" where nothing is promised about results that should be NaN
+    ties : gradient of a tie in max pooling, to the "first" maximum or to "any"
+    square_root : "rounded" correctly, as IEEE 754 asks, or "approximate" within the bound
+
+    >>> Declaration(inputs="tf32").precision("float32").u_in == 2**-11
+    True
+    """
+
+    accumulate: str | None = None
+    inputs: str | None = None
+    variance: str = "two-pass"
+    tanh: str = "direct"
+    subnormals: str = "kept"
+    nan: str = "propagates"
+    ties: str = "first"
+    square_root: str = "rounded"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no choice."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value not in CHOICES[field.name]:
+                refuse(OptionError, "Declaration", field.name, f"one of {CHOICES[field.name]}", repr(value))
+
+    def precision(self, dtype: str) -> Precision:
+        """The precision in which a target of this declaration computes on arrays of `dtype`."""
+        storage = format_of(dtype)
+        accumulate = format_of(self.accumulate or ("float32" if storage.bits < 24 else dtype))
+        inputs = format_of(self.inputs) if self.inputs and format_of(self.inputs).bits < storage.bits else None
+        return Precision(storage, accumulate, inputs, flush=self.subnormals == "flushed")
+
+    def said(self) -> dict[str, Any]:
+        """What differs from the default."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(Declaration(), name)}

@@ -1,0 +1,170 @@
+"""The verdict on one answer: |got − exact| ≤ bound, elementwise.
+
+Beside the values it looks at the structure of the answer, shapes and dtypes. NaN must be where it is expected, and
+infinities of the right sign; ±0 are equal. There is no verdict where intermediate results may overflow, or where the
+bound does not hold (NaN).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import decimals, fifty_digits
+from ..bounds import Allowance
+from ..numeric import Array
+from .case import Case
+from .data import dtype_of
+from .declaration import Declaration
+from .reference import Expectation
+
+__all__ = ["NOT_COMPUTED", "Finding", "Verdict", "judge", "output_names"]
+
+REFERENCE_AND_OUTWARD_ROUNDING = 1 + 2.0**-28
+
+
+class _NotComputed:
+    def __repr__(self) -> str:
+        return "NOT_COMPUTED"
+
+
+NOT_COMPUTED = _NotComputed()  # a target returns it in place of a gradient that it does not offer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with an answer: the kind, a sentence, and for a wrong value the worst element."""
+
+    kind: str
+    message: str
+    output: str = ""
+    index: tuple[int, ...] = ()
+    expected: float | None = None
+    got: float | None = None
+    bound: float | None = None
+    margin: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A finding or none, and the largest |got − exact| / bound."""
+
+    finding: Finding | None = None
+    margin: float = 0.0
+    judged: int = 0  # elements
+
+
+def output_names(case: Case) -> tuple[str, ...]:
+    """Names of the results, in order."""
+    if case.op.startswith("fold_"):
+        return ("weight", "bias")
+    if case.direction == "forward":
+        return ("y",)
+    return tuple(f"d{name}" for name in case.operation.shapes(case.geometry))
+
+
+def judge(case: Case, outputs: tuple[Any, ...], expected: Expectation, declares: Declaration) -> Verdict:
+    """Hold the outputs of a target against the expectation."""
+    names = output_names(case)
+    if len(outputs) != len(expected):
+        return _wrong("structure", f"{case.function} must return {len(expected)} results {names}, got {len(outputs)}")
+    margin, judged = 0.0, 0
+    for name, got, want in zip(names, outputs, expected, strict=True):
+        if got is NOT_COMPUTED:
+            continue
+        if want is None or got is None:
+            if (want is None) != (got is None):
+                what = "None, for there is no bias" if want is None else "an array"
+                return _wrong("structure", f"{name} must be {what}, got {_kind(got)}", name)
+            continue
+        verdict = _judge_output(case, name, got, *want, declares)
+        if verdict.finding:
+            return verdict
+        margin, judged = max(margin, verdict.margin), judged + verdict.judged
+    return Verdict(None, margin, judged)
+
+
+def _judge_output(
+    case: Case, name: str, got: Any, exact: Array, allowance: Allowance, declares: Declaration
+) -> Verdict:
+    if got.shape != exact.shape:
+        return _wrong("shape", f"{name} must have shape {exact.shape}, got {got.shape}", name)
+    if got.dtype != dtype_of(case.dtype):
+        return _wrong("dtype", f"{name} must have dtype {case.dtype}, got {got.dtype}", name)
+    with np.errstate(all="ignore"):
+        error, value = _error(got, exact), exact.astype(np.float64)
+        bound, settled = _settled(value, allowance, declares, case)
+        if np.all((error <= bound) | ~settled):
+            ratio = np.where(settled & (bound > 0), error / np.where(bound > 0, bound, 1), 0)
+            return Verdict(None, float(ratio.max(initial=0)), int(settled.sum()))
+        wide = got.astype(np.float64)
+        wrong = ~_right(case, wide, value, error, bound, declares) & settled
+    if not wrong.any():
+        return Verdict(None, 0.0, int(settled.sum()))
+    return Verdict(_worst(name, wide, value, error, bound, wrong), np.inf, int(settled.sum()))
+
+
+def _error(got: Array, exact: Array) -> Array:
+    """|got − exact| in float64; of a Decimal, rounded only then."""
+    if exact.dtype != object:
+        return np.abs(got.astype(np.float64) - exact)
+    if not np.isfinite(got).all():
+        return np.abs(got - exact.astype(np.float64))
+    with fifty_digits():
+        return np.abs(decimals(got) - exact).astype(np.float64)
+
+
+def _settled(exact: Array, allowance: Allowance, declares: Declaration, case: Case) -> tuple[Array, Array]:
+    """The bound with the rounding of storage, and where it settles anything."""
+    precision = declares.precision(case.dtype)
+    storage, bound = precision.storage, allowance.bound
+    if storage.bits < precision.accumulate.bits:
+        lost = storage.normal if precision.flush else storage.subnormal
+        rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
+        bound = np.where(bound == 0, 0.0 if _is_selection(case) else bound, rounded)
+    bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
+    fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
+    return bound, (fits & ~np.isnan(allowance.bound)) | ~np.isfinite(exact)
+
+
+def _is_selection(case: Case) -> bool:
+    return case.op in ("max_pool2d", "relu", "flatten", "zero_pad2d")
+
+
+def _right(
+    case: Case, got: Array, exact: Array, error: Array, bound: Array, declares: Declaration
+) -> Array:
+    """Elementwise, with what is not finite."""
+    same = (got == exact) | (np.isnan(got) & np.isnan(exact))
+    right = np.where(np.isfinite(exact), error <= bound, same)
+    if declares.nan == "any":
+        right |= np.isnan(exact)
+    if case.op == "batch_norm2d_train":  # ∞ − ∞·x̂ is NaN or not by the order of terms
+        right |= ~np.isfinite(exact) & ~np.isfinite(got)
+    return right
+
+
+def _worst(name: str, got: Array, exact: Array, error: Array, bound: Array, wrong: Array) -> Finding:
+    excess = np.where(wrong, np.nan_to_num(error / np.where(bound > 0, bound, np.finfo(float).tiny), nan=np.inf), -1)
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
+    e, g, b = float(exact[index]), float(got[index]), float(bound[index])
+    margin = float(error[index] / b) if b > 0 else np.inf
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    text = f"{place} must be {e!r}" + (f" ± {b:.3g}" if b > 0 else " exactly") + f", got {g!r}"
+    if b > 0 and np.isfinite(margin):
+        text += f", off by {margin:.3g} times the bound"
+    return Finding("value", text, name, index, e, g, b, margin)
+
+
+def _wrong(kind: str, message: str, output: str = "") -> Verdict:
+    return Verdict(Finding(kind, message, output), np.inf)
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__

@@ -1,0 +1,86 @@
+"""What a case's exact result is, and how far a correct one may be from it.
+
+The expectation is nnref's own layer, run in a wider arithmetic: float64 for targets of float32 and below, 50 digits of
+Decimal for float64. The reference's own error needs no term: the bounds grow at least linearly in u, so in float64 it
+is below 2⁻²⁹ of the bound for float32, and the judge widens every bound by 2⁻²⁸.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import nnref
+
+from ..algebra.reductions.batch_norm import fuse_conv_batch_norm, fuse_conv_transpose_batch_norm
+from ..arithmetic import decimals, fifty_digits
+from ..bounds import Allowance
+from ..numeric import Array
+from .case import Case
+from .data import Arrays, quantum_of
+from .declaration import Declaration
+
+__all__ = ["Expectation", "expectation"]
+
+# (exact result, allowance), None for the gradient of an absent bias
+Expectation = tuple["tuple[Array, Allowance] | None", ...]
+
+
+def expectation(case: Case, arrays: Arrays, options: dict[str, Any], declares: Declaration) -> Expectation:
+    """Exact results of a case, in float64 or Decimal, each with its `Allowance` under the target's declaration."""
+    with np.errstate(all="ignore"):
+        wide = [None if a is None else a.astype(np.float64) for a in arrays.values()]
+        allowances = _allowances(case, wide, options, declares)
+        if case.dtype != "float64" or all(a is None or not a.bound.any() for a in allowances):
+            results = _results(case, wide, options)
+        elif case.mode == "special":  # Decimal has no arithmetic for these; two right results differ by twice the bound
+            allowances = tuple(None if a is None else Allowance(2 * a.bound, a.magnitude) for a in allowances)
+            results = _results(case, wide, options)
+        else:
+            with fifty_digits():
+                results = _results(case, [None if a is None else decimals(a) for a in wide], options)
+    return tuple(None if r is None or a is None else (r, a) for r, a in zip(results, allowances, strict=True))
+
+
+def _results(case: Case, arrays: list[Any], options: dict[str, Any]) -> tuple[Array | None, ...]:
+    if case.op == "fold_conv_batch_norm":
+        return _folded(nnref.Conv2d, fuse_conv_batch_norm, arrays, options)
+    if case.op == "fold_conv_transpose_batch_norm":
+        return _folded(nnref.ConvTranspose2d, fuse_conv_transpose_batch_norm, arrays, options)
+    result = getattr(nnref, case.function)(*arrays, **options)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _folded(kind: Any, fuse: Any, arrays: list[Any], options: dict[str, Any]) -> tuple[Array, Array]:
+    weight, bias, gamma, beta, mean, var = arrays
+    conv = kind.from_arrays(weight=weight, bias=bias, options={k: v for k, v in options.items() if k != "eps"})
+    given = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": var}
+    bn = nnref.BatchNorm2d.from_arrays(**given, options={"eps": options["eps"]}).eval()
+    params = fuse(conv, bn).params
+    return params["weight"], params["bias"]
+
+
+def _allowances(
+    case: Case, arrays: list[Any], options: dict[str, Any], declares: Declaration
+) -> tuple[Allowance | None, ...]:
+    bound = getattr(case.operation.bounds, case.function)
+    precision = declares.precision(case.dtype)
+    extra: dict[str, Any] = {}
+    if case.op == "batch_norm2d_train":
+        extra["one_pass"] = declares.variance == "one-pass"
+    if case.op == "tanh":
+        extra["absolute"] = declares.tanh == "sigmoid"
+    found = bound(*arrays, **options, **extra, precision=precision)
+    found = (found,) if isinstance(found, Allowance) else found
+    quantum = quantum_of(case)
+    if quantum is None or (declares.square_root != "rounded" and "eps" in options):
+        return found
+    largest = quantum * 2.0 ** min(precision.accumulate.bits, precision.storage.bits)
+    return tuple(None if a is None else _exact_where_small(a, largest) for a in found)
+
+
+def _exact_where_small(allowance: Allowance, largest: float) -> Allowance:
+    """No error at all where every partial sum is representable."""
+    bound = np.where(allowance.magnitude <= largest, 0.0, allowance.bound)
+    return Allowance(bound, allowance.magnitude)

@@ -1,0 +1,57 @@
+r"""Where the windows of a sliding operation lie along one axis.
+
+Output position o, tap a  ->  pixel  o*stride + a*dilation - before,  inside if 0 <= pixel < size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`size` pixels, `before` and `after` pixels of padding, and a window that slides on them."""
+
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int = 1
+
+    def outputs(self, ceil_mode: bool = False) -> int:
+        """floor((size + before + after - dilation*(kernel - 1) - 1) / stride) + 1.
+
+        `ceil_mode` takes the ceiling, but drops a last window that starts at size + before or on.
+        """
+        room = self.size + self.before + self.after - self.dilation * (self.kernel - 1) - 1
+        if not ceil_mode:
+            return room // self.stride + 1
+        outputs = -(-room // self.stride) + 1
+        return outputs - 1 if (outputs - 1) * self.stride >= self.size + self.before else outputs
+
+    def inside(self, o: int) -> Iterator[Pair]:
+        """(tap, pixel) for every tap of window `o` that lies on the image, in order."""
+        for a in range(self.kernel):
+            pixel = o * self.stride + a * self.dilation - self.before
+            if 0 <= pixel < self.size:
+                yield a, pixel
+
+    def extent(self, o: int) -> int:
+        """Taps of window `o` on the image or its padding, but not beyond (dilation 1)."""
+        start = o * self.stride - self.before
+        return min(start + self.kernel, self.size + self.after) - start
+
+
+def axes(
+    image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
+) -> tuple[Axis, Axis]:
+    """The vertical and the horizontal axis of an image of shape (H, W)."""
+    vertical, horizontal = (
+        Axis(image[d], kernel[d], stride[d], *padding[d], dilation[d]) for d in (0, 1)
+    )
+    return vertical, horizontal

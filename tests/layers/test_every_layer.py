@@ -1,0 +1,241 @@
+"""What holds of every layer function, run over all rows of the registry. Warnings are errors throughout."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nnref
+from nnref.arithmetic import fifty_digits
+from nnref.layer import Container, Layer
+from nnref.oracle.targets import definition
+
+from .proofs import assert_agree
+from .registry import ROWS, draw_dy, floats
+
+HALF = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
+WHOLE = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.longdouble)]
+
+every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+every_draw = given(data=st.data())
+
+
+def cast(arrays, dtype):
+    return {name: None if array is None else array.astype(dtype) for name, array in arrays.items()}
+
+
+def run(row, arrays, options, dy):
+    """[y, every gradient that there is]"""
+    gradients = row.backward(dy, *arrays.values(), **options)
+    return [row.forward(*arrays.values(), **options), *(g for g in gradients if g is not None)]
+
+
+def prepared(row, case, dtype=np.dtype(np.float64)):
+    """(arrays, options, dy) of a dtype."""
+    arrays, options = floats(case)
+    arrays = cast(arrays, dtype)
+    return arrays, options, draw_dy(case, row.forward(*arrays.values(), **options))
+
+
+def exactly(row, case):
+    """(arrays, options, dy) of exact elements; to be called inside `fifty_digits`."""
+    arrays, options = row.exact_values(case)
+    return arrays, options, draw_dy(case, row.forward(*arrays.values(), **options))
+
+
+def bits(results):
+    return [(r.shape, r.dtype, r.tobytes()) for r in results]
+
+
+def test_every_public_backward_and_every_layer_class_has_a_row():
+    backwards = {name for name in nnref.__all__ if name.endswith("_backward")}
+    assert backwards == {f"{row.name}_backward" for row in ROWS}
+    classes = {c for c in vars(nnref).values() if isinstance(c, type) and issubclass(c, Layer)}
+    assert {c for c in classes if c is not Layer and not issubclass(c, Container)} == {r.layer for r in ROWS} - {None}
+
+
+# values
+
+
+@every_row
+@every_draw
+def test_agrees_with_the_loops_of_the_definition(row, data):
+    case = data.draw(row.cases)
+    with fifty_digits():
+        arrays, options, dy = exactly(row, case)
+        expected = getattr(definition, row.name)(*arrays.values(), **options)
+        gradients = getattr(definition, f"{row.name}_backward")(dy, *arrays.values(), **options)
+        assert_agree(row, case, [row.forward(*arrays.values(), **options)], [expected])
+        assert_agree(row, case, row.backward(dy, *arrays.values(), **options), gradients)
+
+
+LINEAR = [(row, name) for row in ROWS for name in row.multilinear_in]
+
+
+@pytest.mark.parametrize(("row", "name"), LINEAR, ids=[f"{row.name}-{name}" for row, name in LINEAR])
+@every_draw
+def test_adjoint_identity(row, name, data):
+    """⟨dy, A v⟩ = ⟨Aᵀ dy, v⟩, where A v = f(…, v, …) − f(…, 0, …) for the one array that varies."""
+    case = data.draw(row.cases.filter(lambda case: case.shapes[name] is not None))
+    arrays, options, dy = exactly(row, case)
+    nothing = {**arrays, name: arrays[name] * 0}
+    av = row.forward(*arrays.values(), **options) - row.forward(*nothing.values(), **options)
+    # the adjoint does not depend on where along v it is taken
+    for at in (arrays, nothing):
+        adjoint = row.backward(dy, *at.values(), **options)[list(arrays).index(name)]
+        assert (dy * av).sum() == (adjoint * arrays[name]).sum()
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.batch_independent], ids=lambda row: row.name)
+@every_draw
+def test_a_batch_is_its_samples_one_by_one(row, data):
+    """Parameter gradients are then the sum over the samples. Exactly; transcendental layers to 45 digits."""
+    case = data.draw(row.cases).with_batch(3)
+    with fifty_digits():
+        arrays, options, dy = exactly(row, case)
+        singles = []
+        for n in range(3):
+            one = {**arrays, "x": arrays["x"][n : n + 1]}
+            y = row.forward(*one.values(), **options)
+            singles.append((y, *row.backward(dy[n : n + 1], *one.values(), **options)))
+        ys, dxs, *parameter_gradients = zip(*singles, strict=True)
+        expected = [np.concatenate(ys), np.concatenate(dxs)]
+        expected += [None if parts[0] is None else sum(parts) for parts in parameter_gradients]
+        got = [row.forward(*arrays.values(), **options), *row.backward(dy, *arrays.values(), **options)]
+        assert_agree(row, case, got, expected)
+
+
+# dtypes
+
+
+@pytest.mark.parametrize("dtype", HALF + WHOLE, ids=str)
+@every_row
+@every_draw
+def test_dtype_in_is_dtype_out(row, dtype, data):
+    results = run(row, *prepared(row, data.draw(row.cases), dtype))
+    assert {result.dtype for result in results} == {dtype}
+    assert all(isinstance(result, np.ndarray) for result in results)
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+@every_row
+@every_draw
+def test_half_precision_is_one_rounding_of_float32(row, dtype, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases), dtype)
+    single = run(row, cast(arrays, np.float32), options, dy.astype(np.float32))
+    assert bits(run(row, arrays, options, dy)) == bits(result.astype(dtype) for result in single)
+
+
+# memory
+
+
+@every_row
+@every_draw
+def test_inputs_stay_unchanged(row, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases))
+    inputs = [dy, *(array for array in [*arrays.values(), *options.values()] if isinstance(array, np.ndarray))]
+    before = bits(inputs)
+    run(row, arrays, options, dy)
+    assert bits(inputs) == before
+
+
+@every_row
+@every_draw
+def test_outputs_share_no_memory_with_inputs_or_other_outputs(row, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases))
+    seen = [dy, *(array for array in arrays.values() if array is not None)]
+    for result in run(row, arrays, options, dy) + run(row, arrays, options, dy):
+        assert not any(np.shares_memory(result, other) for other in seen)
+        seen.append(result)
+
+
+def every_other(array):
+    wide = np.repeat(array[..., None], 2, axis=-1)
+    return wide[..., 0]
+
+
+def reversed_twice(array):
+    axes = tuple(range(array.ndim))
+    return np.flip(np.flip(array, axes).copy(), axes)
+
+
+def fortran_order(array):
+    return np.asfortranarray(array)
+
+
+def channels_last(array):
+    return np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1) if array.ndim > 1 else array
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+LAYOUTS = [every_other, reversed_twice, fortran_order, channels_last, read_only]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+@every_row
+@every_draw
+def test_the_layout_in_memory_changes_no_bit(row, layout, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases), np.dtype(np.float32))
+    laid_out = {name: None if array is None else layout(array) for name, array in arrays.items()}
+    got = run(row, laid_out, options, layout(dy) if dy.ndim else dy)
+    assert bits(got) == bits(run(row, arrays, options, dy))
+
+
+# empty batches
+
+
+@every_row
+@every_draw
+def test_an_empty_batch_has_an_empty_result_and_zero_parameter_gradients(row, data):
+    case = data.draw(row.cases)
+    full, full_options = floats(case)
+    whole = row.forward(*full.values(), **full_options)
+    arrays, options = floats(case.with_batch(0))
+    y = row.forward(*arrays.values(), **options)
+    assert y.shape == (0, *whole.shape[1:]) if whole.ndim else y.shape == ()
+    gradients = row.backward(draw_dy(case, y), *arrays.values(), **options)
+    for (name, array), gradient in zip(arrays.items(), gradients, strict=True):
+        assert (array is None) == (gradient is None), name
+        if array is not None:
+            assert gradient.shape == array.shape and not gradient.any(), name
+
+
+# threads
+
+
+@every_row
+@every_draw
+def test_threads_do_not_disturb_one_another(row, data):
+    calls = [prepared(row, case) for case in data.draw(st.lists(row.cases, min_size=2, max_size=4))]
+    alone = [bits(run(row, *call)) for call in calls]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda call: bits(run(row, *call)), calls * 4))
+    assert together == alone * 4
+
+
+# classes
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.layer], ids=lambda row: row.name)
+@every_draw
+def test_the_class_is_its_functions_with_parameters_bound(row, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases))
+    target = [options.pop("target")] if "target" in options else []  # of the loss: an argument, no option
+    layer = row.bind(arrays, options)
+    if row.name == "batch_norm2d_train" and arrays["x"].size == arrays["gamma"].size:
+        return  # one value per channel: the function takes it, the layer has no variance to remember
+    y = layer(arrays["x"], *target)
+    got = [y, layer.backward(dy), *layer.grads.values()]
+    if target:
+        options["target"] = target[0]
+    expected = run(row, arrays, options, dy)
+    assert bits(got) == bits(expected[: len(got)])  # batch norm's layer leaves out dmean and dvar
+    assert list(layer.grads) == list(layer.params)
