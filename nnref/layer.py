@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
-from .numeric import Array
+from .numeric import Array, floating_dtype
 
-__all__ = ["Layer", "Sequential", "Sum", "initial_weight"]
+__all__ = ["Layer", "Sequential", "Sum", "expect_count", "initial_weight"]
 
 State = dict[str, Array]
 
@@ -124,6 +124,9 @@ class Layer:
         ShapeError, DTypeError : an array does not fit; nothing has been changed then.
         """
         own = self.params | self.buffers
+        if not isinstance(state, Mapping):
+            function = f"{type(self).__name__}.load_state_dict"
+            refuse(StateError, function, "state", "a mapping from names to arrays", type(state).__name__)
         if set(state) != set(own):
             wrong = f"missing {sorted(set(own) - set(state))}, unknown {sorted(set(state) - set(own))}"
             refuse(StateError, f"{type(self).__name__}.load_state_dict", "state", f"of {sorted(own)}", wrong)
@@ -250,13 +253,23 @@ class Sum(Container):
         return first
 
 
-def initial_weight(shape: tuple[int, ...], bias: bool, dtype: Any, rng: Any) -> State:
-    """Weight (outputs, inputs, …) and bias, uniform within ±1/√fan_in: torch's default for convolutions and linear."""
-    if min(shape) < 1:
-        refuse(ShapeError, "initial_weight", "shape", "at least 1 along every axis", shape)
-    generator = np.random.default_rng(rng)
+def expect_count(function: str, **counts: Any) -> None:
+    """Raise `OptionError` unless every count is an int, at least 1."""
+    for argument, count in counts.items():
+        if not hasattr(count, "__index__") or isinstance(count, bool) or count < 1:
+            refuse(OptionError, function, argument, "an int, at least 1", repr(count))
+
+
+def initial_weight(
+    function: str, shape: tuple[int, ...], bias: bool, dtype: Any, rng: Any, outputs: int | None = None
+) -> State:
+    """Weight (outputs, inputs, …) and bias, uniform within ±1/√fan_in: torch's default for convolutions and linear.
+
+    fan_in is what one entry of the first axis holds; `outputs` is the length of the bias where it is not that axis.
+    """
+    known, generator = floating_dtype(function, dtype), np.random.default_rng(rng)
     limit = 1 / math.sqrt(math.prod(shape[1:]))
-    params = {"weight": generator.uniform(-limit, limit, shape).astype(dtype)}
+    params = {"weight": generator.uniform(-limit, limit, shape).astype(known)}
     if bias:
-        params["bias"] = generator.uniform(-limit, limit, shape[0]).astype(dtype)
+        params["bias"] = generator.uniform(-limit, limit, outputs or shape[0]).astype(known)
     return params

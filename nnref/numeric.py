@@ -18,14 +18,25 @@ from numpy.typing import NDArray
 
 from .errors import DTypeError, refuse
 
-__all__ = ["Array", "constant", "expm1", "layer_function", "log", "negative_infinity", "sum_over", "zeros"]
+__all__ = [
+    "Array",
+    "constant",
+    "expm1",
+    "floating_dtype",
+    "layer_function",
+    "log",
+    "negative_infinity",
+    "sum_over",
+    "zeros",
+]
 
 Array = NDArray[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
 HALF_PRECISION = ("float16", "bfloat16")
-ACCEPTED = "an array of float16, float32, float64, longdouble, bfloat16 or exact elements (dtype object)"
+DTYPES = "float16, float32, float64, longdouble, bfloat16"
+ACCEPTED = f"an array of {DTYPES} or exact elements (dtype object)"
 
 
 def layer_function(function: Callable[P, R]) -> Callable[P, R]:
@@ -42,7 +53,10 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs).arguments
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{function.__name__}: {error}") from None
         arrays = {n: given[n] for n in array_names if n in given and not (given[n] is None and n in optional)}
         dtype = common_dtype(function.__name__, arrays)
         working = np.float32 if dtype.name in HALF_PRECISION else dtype
@@ -58,12 +72,27 @@ def common_dtype(function: str, arrays: Mapping[str, Any]) -> np.dtype[Any]:
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray | np.generic):
             refuse(DTypeError, function, name, ACCEPTED, type(array).__name__)
-        if array.dtype.kind not in "fO" and array.dtype.name != "bfloat16":
+        if array.dtype != object and not _is_floating(array.dtype):
             refuse(DTypeError, function, name, ACCEPTED, array.dtype)
         first = first or name
         if array.dtype != arrays[first].dtype:
             refuse(DTypeError, function, name, f"of the dtype of {first}, {arrays[first].dtype}", array.dtype)
     return arrays[first].dtype
+
+
+def floating_dtype(function: str, dtype: Any) -> np.dtype[Any]:
+    """Return `dtype` as a dtype for the parameters of a new layer, or raise `DTypeError`."""
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        known = None
+    if known is None or not _is_floating(known):
+        refuse(DTypeError, function, "dtype", DTYPES.replace(", bfloat16", " or bfloat16"), repr(dtype))
+    return known
+
+
+def _is_floating(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "f" or dtype.name == "bfloat16"
 
 
 def _delivered(result: Any, dtype: np.dtype[Any]) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from .errors import OptionError, ShapeError, refuse
 from .numeric import Array, zeros
 
-__all__ = ["Pair", "Tap", "Windows", "gather", "pair", "pair_of_pairs", "scatter"]
+__all__ = ["Pair", "Tap", "Windows", "gather", "is_int", "pair", "pair_of_pairs", "scatter"]
 
 Pair = tuple[int, int]
 PAIR = "int or (vertical, horizontal)"
@@ -71,7 +71,7 @@ class Windows:
         ShapeError : no window fits on the padded image.
         """
         kernel = pair(function, "kernel_size", kernel_size, least=1)
-        steps = pair(function, "stride", kernel if stride is None else stride, least=1)
+        steps = pair(function, "stride", stride, least=1)
         spread = pair(function, "dilation", dilation, least=1)
         extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, spread, strict=True))
         pads = parse_padding(function, padding, (image[-2], image[-1]), extent, steps)
@@ -161,12 +161,13 @@ def count_windows(size: int, extent: int, stride: int, pads: Pair, ceil_mode: bo
 def pair(function: str, argument: str, value: Any, least: int) -> Pair:
     """Read an int or (vertical, horizontal) option, each at least `least`."""
     both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2 or not all(_is_int(item) and item >= least for item in both):
+    if len(both) != 2 or not all(is_int(item) and item >= least for item in both):
         refuse(OptionError, function, argument, f"{PAIR}, at least {least}", repr(value))
     return operator.index(both[0]), operator.index(both[1])
 
 
-def _is_int(value: Any) -> bool:
+def is_int(value: Any) -> bool:
+    """Whether `value` is an integer of Python or NumPy; True and False are none."""
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
@@ -175,7 +176,7 @@ def pair_of_pairs(function: str, argument: str, value: Any) -> tuple[Pair, Pair]
     expected = f"{PAIR} or ((top, bottom), (left, right)), at least 0"
     both = value if isinstance(value, tuple | list) else (value, value)
     sides = [item if isinstance(item, tuple | list) else (item, item) for item in both]
-    if [len(side) for side in sides] != [2, 2] or not all(_is_int(p) and p >= 0 for side in sides for p in side):
+    if [len(side) for side in sides] != [2, 2] or not all(is_int(p) and p >= 0 for side in sides for p in side):
         refuse(OptionError, function, argument, expected, repr(value))
     (top, bottom), (left, right) = [tuple(map(operator.index, side)) for side in sides]
     return (top, bottom), (left, right)

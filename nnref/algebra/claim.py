@@ -151,6 +151,8 @@ def written(value: Any) -> str:
 
 
 def _option(value: Any) -> str:
-    if isinstance(value, list | tuple) and value and all(isinstance(item, int) for item in value):
+    if isinstance(value, list | tuple) and value and all(type(item) is int for item in value):
         return "×".join(map(str, value))
-    return str(value).replace("[", "(").replace("]", ")")
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_option, value))})"
+    return f"({written(value)})" if isinstance(value, Mapping) else str(value)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from ..errors import OptionError
 from ..numeric import Array
@@ -16,7 +13,7 @@ from .claim import Case, Certificate, Claim, Refutation
 from .claims import claims
 from .given import Given
 from .methods import METHODS, Degrees, Digits, IdentityTest, SmallValues, Symbolic
-from .witness import Values, flat, nested, shapes, smallest_witness
+from .witness import Values, flat, nested, random_witness, shapes, smallest_witness
 
 __all__ = ["find", "prove", "verify"]
 
@@ -64,12 +61,86 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
     kind = METHODS.get(method or claim.method)
     if kind is None:
         raise OptionError(f"prove: method must be one of {', '.join(METHODS)}, got {method!r}")
-    evidence = []
+    settled = []
     for case in cases or claim.cases:
-        if kind is SmallValues:
-            found = smallest_witness(claim, case, digits=False)
-            ...
-        given = kind(seed)
-        sides = claim.sides(given, case)
-        left, right = map(flat, sides)
-    return Certificate(claim.name, kind.method, kind.arithmetic, tuple(cases), tuple(evidence), kind.covers, kind.beyond)
+        outcome = _settle(claim, kind, case, seed)
+        if isinstance(outcome, Refutation):
+            return outcome
+        settled.append((case, outcome))
+    tried, evidence = zip(*settled, strict=True)
+    return Certificate(claim.name, kind.method, kind.arithmetic, tried, evidence, kind.covers, kind.beyond, seed)
+
+
+def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
+    """Whether a certificate's proof, or a refutation's counterexample, holds good when it is done again.
+
+    Parameters
+    ----------
+    result : what `prove` returned, or its JSON
+
+    Returns
+    -------
+    bool: the same cases are proved by the same method with the same evidence; or both sides, evaluated on the
+    witness alone, differ and are those that the refutation states
+
+    Raises
+    ------
+    OptionError : an unknown claim or method.
+
+    >>> verify(prove("slide-fused-bias"))
+    True
+    """
+    if isinstance(result, Mapping):
+        kind = Certificate if result["verdict"] == Certificate.verdict else Refutation
+        result = kind.from_json(result)
+    if isinstance(result, Certificate):
+        again = prove(result.claim, *result.cases, method=result.method, seed=result.seed)
+        return isinstance(again, Certificate) and again.evidence == result.evidence
+    values = Values(result.witness, digits=result.method == Digits.method)
+    sides = values.differ(find(result.claim), result.case)
+    return sides is not None and [nested(side) for side in sides] == [result.left, result.right]
+
+
+def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Refutation:
+    """How much was compared where both sides agree, or else a refutation."""
+    if kind is SmallValues:
+        values = smallest_witness(claim, case)
+        return "no counterexample found" if values is None else _refutation(claim, kind, case, values)
+    given = kind(seed)
+    sides = claim.sides(given, case)
+    left, right = map(flat, sides)
+    with given.context():
+        if shapes(sides[0]) == shapes(sides[1]) and given.agree(left, right).all():
+            return given.evidence(left, right) + _chance_of_error(claim, kind, case)
+    values = smallest_witness(claim, case, digits=kind is Digits) or random_witness(claim, case, kind is Digits)
+    return _refutation(claim, kind, case, values, left, right)
+
+
+def _chance_of_error(claim: Claim, kind: type[Given], case: Case) -> str:
+    """The Schwartz–Zippel bound of an identity test: degree of left − right over the number of integers drawn from."""
+    if kind is not IdentityTest:
+        return ""
+    pairs = zip(*map(flat, claim.sides(Degrees(), case)), strict=True)
+    degree = max(max(a.above + b.below, b.above + a.below) for a, b in pairs)
+    return f" of degree {degree}, false with probability at most 10^{math.ceil(math.log10(degree / 2**64))}"
+
+
+def _refutation(
+    claim: Claim, kind: type[Given], case: Case, values: Values, left: Array | None = None, right: Array | None = None
+) -> Refutation:
+    sides = values.differ(claim, case)
+    assert sides is not None
+    difference = ""
+    if left is not None and right is not None and kind is Symbolic and left.shape == right.shape:
+        difference = str(next(one - other for one, other in zip(left, right, strict=True) if one != other))
+    return Refutation(
+        claim=claim.name,
+        method=kind.method,
+        arithmetic=kind.arithmetic,
+        case=case,
+        witness={name: nested(array) for name, array in values.given.items()},
+        left=nested(sides[0]),
+        right=nested(sides[1]),
+        difference=difference if len(difference) <= SHORT else "",
+        correction=claim.correction,
+    )

@@ -16,7 +16,7 @@ from .claim import Case, Claim
 from .given import Given
 from .methods import SmallValues
 
-__all__ = ["Values", "flat", "nested", "shapes", "smallest_witness"]
+__all__ = ["Values", "flat", "nested", "random_witness", "shapes", "smallest_witness"]
 
 TRIES = 4000
 LARGEST_COST = 8
@@ -83,6 +83,19 @@ def smallest_witness(claim: Claim, case: Case, digits: bool = False) -> Values |
         if attempt.differ(claim, case) is not None:
             return attempt
     return None
+
+
+def random_witness(claim: Claim, case: Case, digits: bool = False, seed: int = 0) -> Values:
+    """Random small numbers on which the claim's sides differ; for laws that no few small numbers refute."""
+    random = np.random.default_rng(seed)
+    recorder = Values(digits=digits)
+    recorder.differ(claim, case)
+    for _ in range(TRIES):
+        drawn = {slot: int(random.integers(1 if slot[0].startswith("r") else -9, 10)) for slot in recorder.candidates}
+        attempt = Values(drawn, digits)
+        if attempt.differ(claim, case) is not None:
+            return attempt
+    raise ArithmeticError(f"{claim.name}: both sides differ, but on none of {TRIES} random values")
 
 
 def _assignments(slots: tuple[tuple[Slot, Any], ...], cost: int) -> Iterator[dict[Any, int]]:

@@ -2,7 +2,7 @@ r"""Bounds of activations and of the loss.
 
 ReLU is exact. Everything else needs an exp, for which the assumption is stated rather than derived: an implementation's
 exp, σ and tanh have a relative error of at most 8u (measured over the float32 range: torch's σ 2.3u, its tanh 1.0u;
-NumPy's 3.9u, 4.7u), or η absolutely where subnormal.
+NumPy's 3.9u, 4.7u). Where σ is subnormal it may be 0: 1/(1 + exp(−x)) as written overflows there.
 
 σ'(x) = σ(1 − σ) from a computed σ̂ = σ(1 + 8u): 1 − σ̂ is off by 8uσ + u, so that dy·σ̂·(1 − σ̂) is off by at most
 |dy|·σ·(8uσ + u + (1 − σ)(8u + 3u)) ≤ 13u|dy|σ, to first order; σ, not σ', for 1 − σ cancels where σ is near 1. Likewise
@@ -50,17 +50,18 @@ def relu_backward(dy: Array, x: Array, *, precision: Precision) -> tuple[Allowan
 
 
 def sigmoid(x: Array, *, precision: Precision) -> Allowance:
-    """8uσ + η; an input rounded first by u_in moves σ by σ·|x|·u_in at most, and by a quarter of |x|·u_in."""
+    """8uσ, and the least normal number; an input rounded by u_in moves σ by σ·|x|·u_in and |x|·u_in/4 at most."""
     y = layer_sigmoid(x)
     moved = np.minimum(y, 0.25) * _finite(x) * precision.u_in * 2
-    return Allowance(EXP * precision.u * y + moved + 2 * precision.eta, np.ones_like(y))
+    return Allowance(EXP * precision.u * y + moved + precision.accumulate.normal, np.ones_like(y))
 
 
 def sigmoid_backward(dy: Array, x: Array, *, precision: Precision) -> tuple[Allowance]:
-    """13u|dy|σ + η."""
+    """13u|dy|σ, and |dy| times the least normal number, for σ may be 0 where it is subnormal."""
     d, y = np.abs(dy), layer_sigmoid(x)
     moved = d * y * (1 + _finite(x)) * precision.u_in * 2
-    return (Allowance((EXP + 5) * precision.u * d * y + moved + 4 * precision.eta * (1 + d), np.maximum(d, 1)),)
+    bound = (EXP + 5) * precision.u * d * y + moved + d * precision.accumulate.normal + 4 * precision.eta
+    return (Allowance(bound, np.maximum(d, 1)),)
 
 
 def tanh(x: Array, *, precision: Precision, absolute: bool = False) -> Allowance:

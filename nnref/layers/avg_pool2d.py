@@ -105,7 +105,8 @@ def _plan(
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     if not isinstance(count_include_pad, bool):
         refuse(OptionError, function, "count_include_pad", "True or False", repr(count_include_pad))
-    windows = Windows.plan(function, x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    steps = kernel_size if stride is None else stride
+    windows = Windows.plan(function, x.shape, kernel_size, steps, padding, 1, ceil_mode)
     return windows, np.maximum(windows.count_taps(count_include_pad), 1).astype(x.dtype)
 
 

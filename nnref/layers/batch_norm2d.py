@@ -13,13 +13,16 @@ variance is deliberate: mean(X²) − μ² cancels, and has come out negative wh
 
 from __future__ import annotations
 
+import math
+import numbers
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from ..errors import OptionError, ShapeError, expect_shape, refuse
-from ..layer import Layer
-from ..numeric import Array, constant, layer_function, sum_over
+from ..layer import Layer, expect_count
+from ..numeric import Array, constant, floating_dtype, layer_function, sum_over
 
 __all__ = [
     "BatchNorm2d",
@@ -95,7 +98,7 @@ def batch_norm2d(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *
     Raises
     ------
     ShapeError, DTypeError : an array has the wrong shape or dtype.
-    OptionError : eps is negative or no number.
+    OptionError : eps is negative or no finite number.
 
     >>> gamma, beta, mean, var = np.array([[2.0], [1.0], [5.0], [0.2]])
     >>> batch_norm2d(np.array([[[[4.0, 6.0]]]]), gamma, beta, mean, var, eps=0.05)
@@ -206,8 +209,14 @@ def _expect(function: str, x: Array, eps: Any = 0, **arrays: Array) -> None:
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     for name, array in arrays.items():
         expect_shape(function, name, array, x.shape if name == "dy" else (x.shape[1],))
-    if isinstance(eps, bool | np.ndarray | str) or not hasattr(eps, "__ge__") or not eps >= 0:
-        refuse(OptionError, function, "eps", "a number, at least 0", repr(eps))
+    _expect_number(function, "eps", eps, math.inf)
+
+
+def _expect_number(function: str, argument: str, value: Any, most: float) -> None:
+    number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+    if not number or not 0 <= value <= most or value == math.inf:
+        within = "a finite number, at least 0" if most == math.inf else f"a number in [0, {most}]"
+        refuse(OptionError, function, argument, within, repr(value))
 
 
 class BatchNorm2d(Layer):
@@ -239,6 +248,8 @@ class BatchNorm2d(Layer):
     defaults = {"eps": 1e-5, "momentum": 0.1}
 
     def __init__(self, num_features: int, eps: Any = 1e-5, momentum: Any = 0.1, *, dtype: Any = np.float32) -> None:
+        expect_count("BatchNorm2d", num_features=num_features)
+        dtype = floating_dtype("BatchNorm2d", dtype)
         ones, none = np.ones(num_features, dtype), np.zeros(num_features, dtype)
         buffers = {"running_mean": none.copy(), "running_var": ones.copy(), "num_batches_tracked": np.array(0)}
         super().__init__({"weight": ones, "bias": none}, buffers, eps=eps, momentum=momentum)
@@ -247,6 +258,7 @@ class BatchNorm2d(Layer):
         """Normalise by the statistics of the mode."""
         if not self.training:
             return batch_norm2d(x, gamma, beta, *self._running(), eps=eps)
+        _expect_number("BatchNorm2d", "momentum", momentum, 1)
         y = batch_norm2d_train(x, gamma, beta, eps=eps)
         if len(x):
             self._move_running_statistics(x, momentum)

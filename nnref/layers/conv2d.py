@@ -15,9 +15,9 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
-from ..layer import Layer, initial_weight
+from ..layer import Layer, expect_count, initial_weight
 from ..numeric import Array, layer_function, sum_over
-from ..windows import Windows, pair
+from ..windows import Windows, is_int, pair
 
 __all__ = ["Conv2d", "conv2d", "conv2d_backward"]
 
@@ -104,7 +104,7 @@ def _plan(
 ) -> Windows:
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     expect_shape(function, "weight", weight, ("K", "C//groups", "kh", "kw"))
-    if not isinstance(groups, int | np.integer) or groups < 1 or x.shape[1] % groups or len(weight) % groups:
+    if not is_int(groups) or groups < 1 or x.shape[1] % groups or len(weight) % groups:
         both = f"{x.shape[1]} channels of x and the {len(weight)} filters of weight"
         refuse(OptionError, function, "groups", f"a divisor of the {both}", repr(groups))
     if weight.shape[1] * groups != x.shape[1]:
@@ -150,9 +150,10 @@ class Conv2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("Conv2d", "kernel_size", kernel_size, least=1)
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        expect_count("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
             both = f"in_channels {in_channels} and out_channels {out_channels}"
             refuse(OptionError, "Conv2d", "groups", f"a divisor of {both}", repr(groups))
         shape = (out_channels, in_channels // groups, *kernel)
-        params = initial_weight(shape, bias, dtype, rng)
+        params = initial_weight("Conv2d", shape, bias, dtype, rng)
         super().__init__(params, stride=stride, padding=padding, dilation=dilation, groups=groups)

@@ -15,9 +15,9 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
-from ..layer import Layer, initial_weight
+from ..layer import Layer, expect_count, initial_weight
 from ..numeric import Array, layer_function, sum_over
-from ..windows import Windows, pair, pair_of_pairs
+from ..windows import Windows, is_int, pair, pair_of_pairs
 
 __all__ = ["ConvTranspose2d", "conv_transpose2d", "conv_transpose2d_backward"]
 
@@ -106,7 +106,7 @@ def _plan(
 ) -> Windows:
     expect_shape(function, "x", x, ("N", "K", "Ho", "Wo"))
     expect_shape(function, "weight", weight, (x.shape[1], "C//groups", "kh", "kw"))
-    if not isinstance(groups, int | np.integer) or groups < 1 or x.shape[1] % groups:
+    if not is_int(groups) or groups < 1 or x.shape[1] % groups:
         refuse(OptionError, function, "groups", f"a divisor of the {x.shape[1]} channels of x", repr(groups))
     if bias is not None:
         expect_shape(function, "bias", bias, (groups * weight.shape[1],))
@@ -160,11 +160,11 @@ class ConvTranspose2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("ConvTranspose2d", "kernel_size", kernel_size, least=1)
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        expect_count("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
             both = f"in_channels {in_channels} and out_channels {out_channels}"
             refuse(OptionError, "ConvTranspose2d", "groups", f"a divisor of {both}", repr(groups))
-        params = initial_weight((in_channels, out_channels // groups, *kernel), False, dtype, rng)
-        if bias:
-            params["bias"] = initial_weight((out_channels, params["weight"][0].size), False, dtype, rng)["weight"][:, 0]
+        shape = (in_channels, out_channels // groups, *kernel)
+        params = initial_weight("ConvTranspose2d", shape, bias, dtype, rng, outputs=out_channels)
         options = {"stride": stride, "padding": padding, "output_padding": output_padding}
         super().__init__(params, dilation=dilation, groups=groups, **options)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, expect_shape, refuse
-from ..layer import Layer, initial_weight
+from ..layer import Layer, expect_count, initial_weight
 from ..numeric import Array, layer_function, sum_over, zeros
 from ..windows import Windows, pair
 
@@ -147,5 +147,6 @@ class DepthwiseConv2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("DepthwiseConv2d", "kernel_size", kernel_size, least=1)
-        params = initial_weight((in_channels * multiplier, 1, *kernel), bias, dtype, rng)
+        expect_count("DepthwiseConv2d", in_channels=in_channels, multiplier=multiplier)
+        params = initial_weight("DepthwiseConv2d", (in_channels * multiplier, 1, *kernel), bias, dtype, rng)
         super().__init__(params, stride=stride, padding=padding, dilation=dilation)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import expect_shape
-from ..layer import Layer, initial_weight
+from ..layer import Layer, expect_count, initial_weight
 from ..numeric import Array, layer_function, sum_over, zeros
 
 __all__ = ["Linear", "linear", "linear_backward"]
@@ -81,4 +81,5 @@ class Linear(Layer):
     def __init__(
         self, in_features: int, out_features: int, *, bias: bool = True, dtype: Any = np.float32, rng: Any = None
     ) -> None:
-        super().__init__(initial_weight((out_features, in_features), bias, dtype, rng))
+        expect_count("Linear", in_features=in_features, out_features=out_features)
+        super().__init__(initial_weight("Linear", (out_features, in_features), bias, dtype, rng))

@@ -100,7 +100,8 @@ def _plan(
     function: str, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Windows:
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
-    return Windows.plan(function, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    steps = kernel_size if stride is None else stride
+    return Windows.plan(function, x.shape, kernel_size, steps, padding, dilation, ceil_mode)
 
 
 class MaxPool2d(Layer):

@@ -56,7 +56,7 @@ class Raw:
     def normal(self, shape: Shape) -> Array:
         """Sums of four uniform numbers, of mean 0 and variance 1: near enough to normal, and reproducible."""
         raw = self.below(1 << 24, (4, *shape)).sum(axis=0) - (2 << 24)
-        return raw * (2.0**-24 * 3**0.5)
+        return np.asarray(raw * (2.0**-24 * 3**0.5))
 
     def scale(self, decades: int) -> float:
         """10^U(−decades, decades)."""

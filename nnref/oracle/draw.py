@@ -86,7 +86,8 @@ def _cases(
 def _geometry(draw: Draw, operation: Operation) -> Geometry:
     """Every field of the operation, valid by construction but for output padding and a transpose's crop."""
     size, fields = draw(SIZES), operation.least
-    g: Geometry = {name: _field(draw, name, size) for name in fields if name not in ("H", "W")}
+    drawn = {name: _field(draw, name, size) for name in fields if name not in ("H", "W")}
+    g: Geometry = {name: tuple(map(max, value, fields[name])) for name, value in drawn.items()}
     for axis, name in enumerate(("H", "W")):
         if name in fields:
             g[name] = (_extent(draw, g, axis, size if name == "W" else "small"),)

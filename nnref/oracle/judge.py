@@ -117,7 +117,7 @@ def _error(got: Array, exact: Array) -> Array:
     if not np.isfinite(got).all():
         return np.abs(got - exact.astype(np.float64))
     with fifty_digits():
-        return np.abs(decimals(got) - exact).astype(np.float64)
+        return np.asarray(np.abs(decimals(got) - exact), object).astype(np.float64)
 
 
 def _settled(exact: Array, allowance: Allowance, declares: Declaration, case: Case) -> tuple[Array, Array]:

@@ -225,7 +225,7 @@ IMAGES = st.tuples(ONE_TO_TWO, ONE_TO_TWO, ONE_TO_THREE, ONE_TO_THREE)
 def image_cases(draw: st.DrawFn, per_channel: tuple[str, ...] = (), **options: st.SearchStrategy[Any]) -> Case:
     """An image, some arrays of one number per channel, and options."""
     x = draw(IMAGES)
-    shapes = {"x": x, **{name: (x[1],) for name in per_channel}}
+    shapes = {"x": x, **dict.fromkeys(per_channel, (x[1],))}
     return Case(shapes, {name: draw(values) for name, values in options.items()}, draw(SEEDS))
 
 
@@ -260,7 +260,9 @@ def linear_cases(draw: st.DrawFn) -> Case:
 def softmax_cross_entropy_cases(draw: st.DrawFn) -> Case:
     n, classes = draw(ONE_TO_THREE), draw(ONE_TO_THREE)
     target = np.array(draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n)))
-    return Case({"x": (n, classes)}, {"target": target, "reduction": draw(st.sampled_from(["mean", "sum"]))}, draw(SEEDS))
+    return Case(
+        {"x": (n, classes)}, {"target": target, "reduction": draw(st.sampled_from(["mean", "sum"]))}, draw(SEEDS)
+    )
 
 
 WITH_BIAS = ("x", "weight", "bias")

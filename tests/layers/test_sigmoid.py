@@ -45,7 +45,7 @@ def test_nan_propagates():
 
 
 def test_the_slope_is_largest_at_0_and_symmetric():
-    x = np.linspace(-30, 30, 601)
+    x = np.arange(-300, 301) / 10
     (slope,) = sigmoid_backward(np.ones_like(x), x)
     assert slope.max() == 0.25 == slope[300]
     np.testing.assert_array_equal(slope, slope[::-1])

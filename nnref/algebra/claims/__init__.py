@@ -1,0 +1,10 @@
+"""The registry of claims, one file a family. `prove` settles each of them."""
+
+from __future__ import annotations
+
+from ..claim import Claim
+from . import activations, branches, composition, folds, gradients, pooling
+
+__all__ = ["claims"]
+
+claims: dict[str, Claim] = {claim.name: claim for family in (folds, composition, pooling, branches, activations, gradients) for claim in family.CLAIMS}

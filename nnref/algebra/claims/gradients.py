@@ -1,0 +1,288 @@
+r"""Every backward is the derivative of its forward: f_backward(dY, X, …) = ∂⟨dY, f(X, …)⟩.
+
+The left side differentiates the forward by dual numbers, whose values are polynomials for polynomial layers (a proof)
+and rationals or decimals for others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...arithmetic import Dual, dual_variables, gradient
+from ...layers.avg_pool2d import avg_pool2d, avg_pool2d_backward
+from ...layers.batch_norm2d import (
+    batch_norm2d,
+    batch_norm2d_backward,
+    batch_norm2d_train,
+    batch_norm2d_train_backward,
+    batch_statistics,
+    normalize2d,
+    normalize2d_backward,
+)
+from ...layers.conv2d import conv2d, conv2d_backward
+from ...layers.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
+from ...layers.depthwise_conv2d import depthwise_conv2d, depthwise_conv2d_backward
+from ...layers.flatten import flatten, flatten_backward
+from ...layers.global_avg_pool2d import global_avg_pool2d, global_avg_pool2d_backward
+from ...layers.linear import linear, linear_backward
+from ...layers.max_pool2d import max_pool2d, max_pool2d_backward
+from ...layers.relu import relu, relu_backward
+from ...layers.sigmoid import sigmoid, sigmoid_backward
+from ...layers.softmax_cross_entropy import softmax_cross_entropy, softmax_cross_entropy_backward
+from ...layers.tanh import tanh, tanh_backward
+from ...layers.zero_pad2d import zero_pad2d, zero_pad2d_backward
+from ...numeric import Array
+from ..claim import Case, Claim, Sides
+from ..given import Given
+
+Forward = Callable[..., Array]
+Backward = Callable[..., tuple[Array | None, ...]]
+as_constants = np.frompyfunc(Dual, 1, 1)
+
+
+def backward_is_the_derivative(forward: Forward, backward: Backward, dy: Array, arrays: Any, options: Any) -> Sides:
+    duals = [dual_variables(str(i), array) for i, array in enumerate(arrays)]
+    loss = np.sum(as_constants(dy) * forward(*duals, **options))
+    derivatives = tuple(gradient(loss, str(i), array.shape) for i, array in enumerate(arrays))
+    return derivatives, tuple(d for d in backward(dy, *arrays, **options) if d is not None)
+
+
+def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
+    dx, dgamma, _ = batch_norm2d_train_backward(dy, x, gamma, beta, eps=eps)
+    mean, var = (statistic[:, None, None] for statistic in batch_statistics(x))
+    r = 1 / np.sqrt(var + eps)
+    sums = dx.sum(axis=(0, 2, 3)), (dx * (x - mean) * r).sum(axis=(0, 2, 3))
+    return sums, (dgamma - dgamma, eps * gamma * (r * r * r)[:, 0, 0] * dgamma)
+
+
+def batch_norm_train_gradient_of_ones_is_zero(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
+    dx, *_ = batch_norm2d_train_backward(dy * 0 + 1, x, gamma, beta, eps=eps)
+    return dx, dx - dx
+
+
+def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
+    def parts(given: Given, **case: Any) -> tuple[Any, ...]:
+        """The functions, dY, the arrays (of the shapes that the case gives by their names) and the options."""
+        options = {name: value for name, value in case.items() if not name[0].isupper() and name not in SHAPES}
+        arrays = [
+            given.image(*shape) if name == "x" else given.array(name, *shape, neutral=1)
+            for name, shape in case.items()
+            if name in SHAPES
+        ]
+        dy = given.array("dy", *_shape_of(forward, arrays, options), neutral=1)
+        return forward, backward, dy, arrays, options
+
+    return parts
+
+
+def _shape_of(forward: Forward, arrays: list[Array], options: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of the output, from a run on zeros."""
+    return forward(*(np.zeros(array.shape) for array in arrays), **options).shape
+
+
+SHAPES = ("x", "weight", "bias", "gamma", "beta", "mean", "inv_std")
+
+
+def _with_root(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
+    """dY, X, γ, β, and an eps for which √(σ² + ε) is rational: ε = s² − σ² for a rational s, in both channels."""
+    one = given.array("x", *x)
+    both = np.concatenate([one, one[..., ::-1, ::-1]], axis=1)  # the same variance
+    var = batch_statistics(both)[1][0]
+    s = 1 + math.isqrt(math.ceil(float(var)))
+    dy, gamma, beta = given.array("dy", *both.shape), given.array("γ", 2, neutral=1), given.array("β", 2)
+    return dy, both, gamma, beta, s * s - var
+
+
+def _train(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
+    dy, *arrays, eps = _with_root(given, x)
+    return batch_norm2d_train, batch_norm2d_train_backward, dy, arrays, {"eps": eps}
+
+
+def _evaluation(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
+    """σ² = s² − ε for rational s, ε = 1/4."""
+    arrays = [given.array("x", *x), *(given.array(name, x[1], neutral=1) for name in ("γ", "β", "μ"))]
+    s = given.array("s", x[1], neutral=1, positive=True) + 1
+    eps = s.flat[0].constant(1) / 4
+    return batch_norm2d, batch_norm2d_backward, given.array("dy", *x), [*arrays, s * s - eps], {"eps": eps}
+
+
+def _cross_entropy(given: Given, x: tuple[int, int], reduction: str) -> tuple[Any, ...]:
+    options = {"target": np.arange(x[0]) % x[1], "reduction": reduction}
+    return softmax_cross_entropy, softmax_cross_entropy_backward, given.array("dy"), [given.image(*x)], options
+
+
+def _claim(name: str, forward: Forward, backward: Backward, *cases: Case, **fields: Any) -> Claim:
+    defaults = {"parts": _parts(forward, backward), "law": backward_is_the_derivative}
+    function = forward.__name__.replace("_", r"\_")
+    return Claim(
+        name=f"{name}-gradient",
+        statement=rf"\mathtt{{{function}\_backward}}(dY, X, \dots) ="
+        rf" \partial\,\langle dY,\ \mathtt{{{function}}}(X, \dots)\rangle",
+        source="the definition of a gradient",
+        cases=cases,
+        **defaults | fields,
+    )
+
+
+CONV = {"x": (2, 2, 3, 3), "weight": (2, 2, 2, 2), "bias": (2,)}
+POINTS = ({"x": (1,)}, {"x": (2, 5)})
+TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 1, 2, 3)})
+
+CLAIMS = (
+    _claim(
+        "conv2d",
+        conv2d,
+        conv2d_backward,
+        {"x": (1, 1, 1, 2), "weight": (1, 1, 1, 2), "bias": (1,)},
+        CONV,
+        {"x": (1, 2, 4, 3), "weight": (2, 2, 2, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1)), "dilation": (2, 1)},
+        {"x": (1, 4, 2, 2), "weight": (2, 2, 2, 1), "bias": (2,), "groups": 2, "padding": "same"},
+        vary={
+            "x": ((1, 2, 3, 3), (2, 2, 3, 4)),
+            "weight": ((2, 1, 2, 2), (2, 1, 1, 3)),
+            "groups": (2,),
+            "stride": (1, (2, 1)),
+            "padding": (0, 1, "same"),
+        },
+    ),
+    _claim(
+        "depthwise-conv2d",
+        depthwise_conv2d,
+        depthwise_conv2d_backward,
+        {"x": (2, 2, 2, 3), "weight": (4, 1, 2, 2), "bias": (4,), "stride": (1, 2), "padding": ((0, 1), (1, 0))},
+        {"x": (1, 2, 3, 3), "weight": (2, 1, 2, 2), "dilation": 2},
+        vary={"x": ((1, 2, 3, 3), (2, 2, 3, 4)), "weight": ((2, 1, 2, 2), (4, 1, 1, 3)), "padding": (0, 1, "same")},
+    ),
+    _claim(
+        "conv-transpose2d",
+        conv_transpose2d,
+        conv_transpose2d_backward,
+        {"x": (2, 2, 2, 2), "weight": (2, 1, 2, 2), "bias": (1,), "stride": 2, "output_padding": 1},
+        {"x": (1, 4, 1, 2), "weight": (4, 1, 2, 2), "bias": (2,), "groups": 2, "padding": ((0, 1), (1, 0)), "dilation": 2},
+        vary={"x": ((1, 2, 2, 2), (2, 2, 1, 3)), "weight": ((2, 1, 2, 2), (2, 2, 1, 3)), "stride": (1, 2)},
+    ),
+    _claim(
+        "linear",
+        linear,
+        linear_backward,
+        {"x": (2, 3), "weight": (2, 3), "bias": (2,)},
+        {"x": (1, 2), "weight": (3, 2)},
+        vary={"x": ((1, 2), (3, 2)), "weight": ((1, 2), (4, 2))},
+    ),
+    _claim("flatten", flatten, flatten_backward, {"x": (2, 2, 2, 3)}, vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))}),
+    _claim(
+        "zero-pad2d",
+        zero_pad2d,
+        zero_pad2d_backward,
+        {"x": (2, 1, 2, 2), "padding": ((1, 0), (2, 1))},
+        vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2)), "padding": (0, 1, ((0, 2), (1, 0)))},
+    ),
+    _claim(
+        "avg-pool2d",
+        avg_pool2d,
+        avg_pool2d_backward,
+        {"x": (1, 1, 2, 2), "kernel_size": 2},
+        {"x": (2, 2, 3, 4), "kernel_size": (2, 3), "stride": (1, 2), "padding": (1, 1), "count_include_pad": False},
+        {"x": (1, 1, 4, 5), "kernel_size": 3, "stride": 2, "padding": ((0, 1), (1, 0)), "ceil_mode": True},
+        vary={
+            "x": ((1, 1, 3, 4), (2, 2, 4, 3)),
+            "kernel_size": (2, 3),
+            "stride": (1, 2, None),
+            "padding": (0, 1),
+            "ceil_mode": (False, True),
+            "count_include_pad": (False, True),
+        },
+    ),
+    _claim(
+        "global-avg-pool2d",
+        global_avg_pool2d,
+        global_avg_pool2d_backward,
+        {"x": (2, 2, 3, 2)},
+        vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))},
+    ),
+    _claim(
+        "normalize2d",
+        normalize2d,
+        normalize2d_backward,
+        {"x": (1, 1, 1, 1), "gamma": (1,), "beta": (1,), "mean": (1,), "inv_std": (1,)},
+        {"x": (2, 2, 2, 2), "gamma": (2,), "beta": (2,), "mean": (2,), "inv_std": (2,)},
+    ),
+    _claim(
+        "batch-norm2d",
+        batch_norm2d,
+        batch_norm2d_backward,
+        {"x": (1, 1, 1, 1)},
+        {"x": (2, 2, 2, 3)},
+        parts=_evaluation,
+        method="exact derivative",
+        vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
+    ),
+    _claim(
+        "batch-norm2d-train",
+        batch_norm2d_train,
+        batch_norm2d_train_backward,
+        *TRAIN,
+        parts=_train,
+        method="exact derivative",
+        conditions=r"at $\varepsilon = s^2 - \sigma^2$ with rational $s$, so that the root is rational",
+        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+    ),
+    _claim(
+        "relu",
+        relu,
+        relu_backward,
+        {"x": (1, 1)},
+        {"x": (1, 3)},
+        method="orders",
+        conditions="off the kink",
+        vary={"x": ((1, 1), (1, 2), (1, 3))},
+    ),
+    _claim(
+        "max-pool2d",
+        max_pool2d,
+        max_pool2d_backward,
+        {"x": (1, 1, 1, 2), "kernel_size": (1, 2)},
+        {"x": (1, 1, 2, 2), "kernel_size": 2, "stride": 1, "padding": 1},
+        {"x": (1, 1, 1, 4), "kernel_size": (1, 2), "stride": (1, 1), "dilation": (1, 2)},
+        method="orders",
+        conditions="no ties",
+        vary={"x": ((1, 1, 2, 2), (1, 1, 1, 4)), "kernel_size": ((1, 2), 1), "stride": (1, None), "padding": (0, (0, 1))},
+    ),
+    _claim("sigmoid", sigmoid, sigmoid_backward, *POINTS, method="50 digits", vary={"x": ((1,), (3, 4))}),
+    _claim("tanh", tanh, tanh_backward, *POINTS, method="50 digits", vary={"x": ((1,), (3, 4))}),
+    _claim(
+        "softmax-cross-entropy",
+        softmax_cross_entropy,
+        softmax_cross_entropy_backward,
+        {"x": (1, 2), "reduction": "sum"},
+        {"x": (3, 4), "reduction": "mean"},
+        parts=_cross_entropy,
+        method="50 digits",
+        vary={"x": ((1, 2), (2, 5), (4, 3)), "reduction": ("mean", "sum")},
+    ),
+    Claim(
+        name="batch-norm-train-orthogonal",
+        statement=r"\sum dX = 0,\quad \sum dX\,\hat x = \varepsilon\,\gamma\,r^3 \sum dY\,\hat x,"
+        r" \text{ which is } 0 \text{ at } \varepsilon = 0",
+        source="Ioffe & Szegedy (arXiv:1502.03167)",
+        law=batch_norm_train_gradient_is_orthogonal,
+        parts=_with_root,
+        cases=TRAIN,
+        method="exact derivative",
+        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+    ),
+    Claim(
+        name="batch-norm-train-ones",
+        statement=r"dY = 1 \implies dX = 0: \text{ a cotangent of ones tests nothing}",
+        source="batch-norm-train-orthogonal",
+        law=batch_norm_train_gradient_of_ones_is_zero,
+        parts=_with_root,
+        cases=TRAIN,
+        method="exact derivative",
+        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2))},
+    ),
+)

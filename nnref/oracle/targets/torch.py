@@ -1,0 +1,178 @@
+"""PyTorch on the CPU: torch.nn.functional forward, autograd backward.
+
+What torch lacks is put together from what it has, and said here: asymmetric padding is an F.pad before; a pool's padding
+beyond half the kernel likewise. What cannot be is `Unsupported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from nnref.numeric import Array
+from nnref.oracle import NOT_COMPUTED, Unsupported
+
+Tensor = torch.Tensor
+Pads = tuple[tuple[int, int], tuple[int, int]]
+Pair = tuple[int, int]
+
+
+def _tensor(array: Array | None) -> Any:
+    """A fresh tensor of an array in any memory layout; bfloat16 through its bits, which NumPy does not know."""
+    if array is None:
+        return None
+    array = np.array(array, order="C", copy=True)
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def _array(tensor: Tensor | None) -> Any:
+    if tensor is None:
+        return None
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:
+        import ml_dtypes
+
+        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def _forward(function: Callable[..., Tensor]) -> Callable[..., Any]:
+    def forward(*arrays: Array | None, **options: Any) -> Any:
+        with torch.no_grad():
+            return _array(function(*map(_tensor, arrays), **options))
+
+    return forward
+
+
+def _backward(function: Callable[..., Tensor], offered: int | None = None) -> Callable[..., Any]:
+    """Gradients by autograd; torch offers those of the first `offered` arrays."""
+
+    def backward(dy: Array, *arrays: Array | None, **options: Any) -> Any:
+        tensors = [_tensor(array) for array in arrays]
+        wanted = [t.requires_grad_() for t in tensors[:offered] if t is not None]
+        gradients = iter(torch.autograd.grad(function(*tensors, **options), wanted, _tensor(dy)))
+        given = [None if t is None else _array(next(gradients)) for t in tensors[:offered]]
+        return (*given, *[NOT_COMPUTED] * (len(tensors) - len(given)))
+
+    return backward
+
+
+def _conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: Pads, **options: Any) -> Tensor:
+    x, symmetric = _padded(x, padding)
+    return F.conv2d(x, weight, bias, padding=symmetric, **options)
+
+
+def _depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, **options: Any) -> Tensor:
+    return _conv2d(x, weight, bias, groups=x.shape[1], **options)
+
+
+def _conv_transpose2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: Pads, **options: Any) -> Tensor:
+    (top, bottom), (left, right) = padding
+    if top == bottom and left == right:
+        return F.conv_transpose2d(x, weight, bias, padding=(top, left), **options)
+    y = F.conv_transpose2d(x, weight, bias, **options)
+    return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+
+
+def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = None) -> tuple[Tensor, Pair]:
+    """The image and the symmetric padding that torch takes, at most `largest`; other padding is applied first."""
+    (top, bottom), (left, right) = padding
+    fits = largest is None or (top <= largest[0] and left <= largest[1])
+    if top == bottom and left == right and fits:
+        return x, (top, left)
+    return F.pad(x, (left, right, top, bottom), value=fill), (0, 0)
+
+
+def _batch_norm2d(
+    x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, *, eps: float
+) -> Tensor:
+    return F.batch_norm(x, mean, var, gamma, beta, training=False, eps=eps)
+
+
+def _batch_norm2d_train(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float) -> Tensor:
+    if x.numel() // x.shape[1] < 2:
+        raise Unsupported("torch refuses fewer than two values per channel in training")
+    return F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
+
+
+def _avg_pool2d(
+    x: Tensor, *, kernel_size: Pair, padding: Pads, ceil_mode: bool, count_include_pad: bool, **options: Any
+) -> Tensor:
+    half = (kernel_size[0] // 2, kernel_size[1] // 2)
+    padded, symmetric = _padded(x, padding, largest=half)
+    if padded is not x and (ceil_mode or not count_include_pad):
+        raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
+    return F.avg_pool2d(padded, kernel_size, options["stride"], symmetric, ceil_mode, count_include_pad)
+
+
+def _max_pool2d(
+    x: Tensor, *, kernel_size: Pair, stride: Pair, padding: Pads, dilation: Pair, ceil_mode: bool
+) -> Tensor:
+    half = (kernel_size[0] // 2, kernel_size[1] // 2)
+    padded, symmetric = _padded(x, padding, fill=-float("inf"), largest=half)
+    if padded is not x and ceil_mode:
+        raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
+    y, indices = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode, return_indices=True)
+    if x.requires_grad and symmetric != (0, 0) and bool(torch.isneginf(y.detach()).any()):
+        raise Unsupported("the gradient of a window wholly in padding is written out of bounds: finding torch-1")
+    return y
+
+
+def _softmax_cross_entropy(x: Tensor, *, target: Array, reduction: str) -> Tensor:
+    return F.cross_entropy(x, _tensor(target), reduction=reduction)
+
+
+def _zero_pad2d(x: Tensor, *, padding: Pads) -> Tensor:
+    (top, bottom), (left, right) = padding
+    return F.pad(x, (left, right, top, bottom))
+
+
+def _flatten(x: Tensor) -> Tensor:
+    return torch.flatten(x, 1)
+
+
+def _global_avg_pool2d(x: Tensor) -> Tensor:
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+conv2d, conv2d_backward = _forward(_conv2d), _backward(_conv2d)
+depthwise_conv2d, depthwise_conv2d_backward = _forward(_depthwise_conv2d), _backward(_depthwise_conv2d)
+conv_transpose2d, conv_transpose2d_backward = _forward(_conv_transpose2d), _backward(_conv_transpose2d)
+batch_norm2d, batch_norm2d_backward = _forward(_batch_norm2d), _backward(_batch_norm2d, offered=3)
+batch_norm2d_train, batch_norm2d_train_backward = _forward(_batch_norm2d_train), _backward(_batch_norm2d_train)
+avg_pool2d, avg_pool2d_backward = _forward(_avg_pool2d), _backward(_avg_pool2d)
+max_pool2d, max_pool2d_backward = _forward(_max_pool2d), _backward(_max_pool2d)
+global_avg_pool2d, global_avg_pool2d_backward = _forward(_global_avg_pool2d), _backward(_global_avg_pool2d)
+sigmoid, sigmoid_backward = _forward(torch.sigmoid), _backward(torch.sigmoid)
+tanh, tanh_backward = _forward(torch.tanh), _backward(torch.tanh)
+relu, relu_backward = _forward(F.relu), _backward(F.relu)
+linear, linear_backward = _forward(F.linear), _backward(F.linear)
+flatten, flatten_backward = _forward(_flatten), _backward(_flatten)
+zero_pad2d, zero_pad2d_backward = _forward(_zero_pad2d), _backward(_zero_pad2d)
+softmax_cross_entropy = _forward(_softmax_cross_entropy)
+softmax_cross_entropy_backward = _backward(_softmax_cross_entropy)
+
+
+def fold_conv_batch_norm(*arrays: Array | None, eps: float) -> tuple[Any, Any]:
+    """torch.nn.utils.fusion.fuse_conv_bn_weights."""
+    return _fuse(arrays, eps, transpose=False)
+
+
+def fold_conv_transpose_batch_norm(*arrays: Array | None, eps: float, groups: int) -> tuple[Any, Any]:
+    """torch.nn.utils.fusion.fuse_conv_bn_weights of a transposed convolution."""
+    if groups > 1:
+        raise Unsupported("fuse_conv_bn_weights does not know the groups of a transposed convolution: pytorch#180995")
+    return _fuse(arrays, eps, transpose=True)
+
+
+def _fuse(arrays: tuple[Array | None, ...], eps: float, transpose: bool) -> tuple[Any, Any]:
+    weight, bias, gamma, beta, mean, var = map(_tensor, arrays)
+    fused = fuse_conv_bn_weights(weight, bias, mean, var, eps, gamma, beta, transpose)
+    return _array(fused[0]), _array(fused[1])

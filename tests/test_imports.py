@@ -1,0 +1,108 @@
+"""Who may import whom, read from the source; and what `import nnref` loads."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nnref
+
+PACKAGE = Path(nnref.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+FRAMEWORKS = {"torch", "jax", "tensorflow", "keras", "onnx", "onnxruntime", "openvino", "tvm", "tinygrad", "mlx"}
+
+
+def imports(module):
+    """Every module that `module` names in an import anywhere in its source, made absolute."""
+    path = MODULES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            submodules = [name for alias in node.names if (name := f"{source}.{alias.name}") in MODULES]
+            yield from submodules or [source]
+
+
+def within(module, package):
+    return module == package or module.startswith(package + ".")
+
+
+def own(module):
+    """The modules of nnref that `module` imports, but those of its own package."""
+    return {name for name in imports(module) if within(name, "nnref")}
+
+
+def modules_of(package):
+    return [module for module in MODULES if within(module, package)]
+
+
+ALLOWED = {
+    "nnref.errors": set(),
+    "nnref.numeric": {"nnref.errors"},
+    "nnref.windows": {"nnref.errors", "nnref.numeric"},
+    "nnref.im2col": {"nnref.errors", "nnref.numeric", "nnref.windows"},
+    "nnref.layer": {"nnref.errors", "nnref.numeric"},
+}
+FOR_LAYERS = {"nnref.errors", "nnref.numeric", "nnref.windows", "nnref.im2col", "nnref.layer"}
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_the_base_modules_import_only_what_lies_below_them(module):
+    assert own(module) <= ALLOWED[module]
+
+
+@pytest.mark.parametrize("module", modules_of("nnref.layers"))
+def test_a_layer_imports_the_base_and_never_another_layer(module):
+    assert own(module) <= FOR_LAYERS
+
+
+@pytest.mark.parametrize("module", modules_of("nnref.arithmetic"))
+def test_arithmetic_imports_nothing_of_nnref_but_errors(module):
+    assert {name for name in own(module) if not within(name, "nnref.arithmetic")} <= {"nnref.errors"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, "nnref.layers") or m in ALLOWED or m == "nnref"])
+def test_layers_know_nothing_of_what_is_built_on_them(module):
+    above = ("nnref.arithmetic", "nnref.bounds", "nnref.algebra", "nnref.oracle", "nnref.cli")
+    assert not [name for name in own(module) if any(within(name, package) for package in above)]
+
+
+@pytest.mark.parametrize("module", modules_of("nnref.bounds") + modules_of("nnref.algebra"))
+def test_bounds_and_algebra_know_nothing_of_the_oracle(module):
+    assert not [name for name in own(module) if within(name, "nnref.oracle") or within(name, "nnref.cli")]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_foreign_packages_are_imported_only_where_they_belong(module):
+    roots = {name.split(".")[0] for name in imports(module)}
+    foreign = roots - set(sys.stdlib_module_names) - {"nnref", "numpy"}
+    in_oracle = within(module, "nnref.oracle")
+    allowed = {"hypothesis", "rich", "pytest", "ml_dtypes"} if in_oracle else set()
+    allowed |= {"rich"} if within(module, "nnref.cli") else set()
+    allowed |= {"pytest"} if within(module, "nnref.conformance") else set()
+    if within(module, "nnref.oracle.targets"):
+        framework = module.split(".")[3:4]
+        allowed |= {name for name in FRAMEWORKS if framework and framework[0].startswith(name)}
+    assert foreign <= allowed
+
+
+def test_these_rules_see_imports():
+    assert "nnref.numeric" in own("nnref.windows")
+    assert "nnref.layers.conv2d" in own("nnref")
+    assert len(MODULES) > 20
+
+
+def test_import_nnref_loads_numpy_and_the_standard_library_alone():
+    """In a new interpreter, against one that has loaded NumPy only."""
+    modules = "import sys, numpy; before = set(sys.modules); import nnref; print(*(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", modules], capture_output=True, text=True, check=True)
+    roots = {name.split(".")[0] for name in run.stdout.split()}
+    assert roots - set(sys.stdlib_module_names) <= {"nnref", "numpy"}  # parts of NumPy load late
