@@ -66,6 +66,7 @@ class Certificate:
     cases : the shapes and options, one mapping each
     evidence : str for each case, how much was compared
     covers, beyond : str, what is proved and what is not
+    proof : bool, whether the method proves it for all it covers, or tests it at random points
     seed : int, of the random elements, if there are any
     """
 
@@ -76,13 +77,17 @@ class Certificate:
     evidence: tuple[str, ...]
     covers: str
     beyond: str
+    proof: bool = True
     seed: int = 0
 
-    verdict = "proved"
+    @property
+    def verdict(self) -> str:
+        """Whether it is proved or tested."""
+        return "proved" if self.proof else "tested"
 
     def __str__(self) -> str:
         """Readable, several lines."""
-        lines = [f"{self.claim}: proved ({self.method}, {self.arithmetic})"]
+        lines = [f"{self.claim}: {self.verdict} ({self.method}, {self.arithmetic})"]
         lines += [f"  {written(case)}: {found}" for case, found in zip(self.cases, self.evidence, strict=True)]
         return "\n".join([*lines, f"  covers {self.covers}", f"  does not cover {self.beyond}"])
 

@@ -20,7 +20,7 @@ from ..layers.linear import Linear
 from ..numeric import Array
 from ..windows import Pair
 
-__all__ = ["Given", "Variance"]
+__all__ = ["Given", "Variance", "variances"]
 
 
 class Variance:
@@ -51,19 +51,26 @@ class Variance:
         return self.inv_std if one == 1 else NotImplemented
 
 
+def variances(inv_std: Array) -> Array:
+    """An array of the formal variances with these 1/√(σ² + ε)."""
+    return np.asarray(np.frompyfunc(Variance, 1, 1)(inv_std), object)
+
+
 class Given:
     """Hands a law its arrays; a subclass, which is a method of proof, says what is in them.
 
     Attributes
     ----------
     method, arithmetic : str, what the method and its elements are called
-    covers, beyond : str, what an agreement proves, and what it does not
+    covers, beyond : str, what an agreement shows, and what it does not
+    proof : bool, whether it proves that, or tests it
     """
 
     method: ClassVar[str]
     arithmetic: ClassVar[str]
     covers: ClassVar[str]
     beyond: ClassVar[str]
+    proof: ClassVar[bool] = True
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -86,7 +93,7 @@ class Given:
 
     def evidence(self, left: Array, right: Array) -> str:
         """How much was compared."""
-        return f"{left.size} outputs"
+        return f"{left.size} output{'s' if left.size > 1 else ''}"
 
     def conv(
         self, inputs: int, outputs: int, kernel: Pair, *, bias: bool = True, tag: str = "", **options: Any
@@ -117,9 +124,9 @@ class Given:
             weight=self.array(f"γ{tag}", channels, neutral=1),
             bias=self.array(f"β{tag}", channels),
             running_mean=self.array(f"μ{tag}", channels),
-            running_var=np.frompyfunc(Variance, 1, 1)(inv_std),
+            running_var=variances(inv_std),
         ).eval()
 
-    def _filters(self, shape: tuple[int, ...], outputs: int, bias: bool, tag: str) -> dict[str, Array | None]:
+    def _filters(self, shape: tuple[int, ...], outputs: int, bias: bool, tag: str) -> dict[str, Any]:
         weight = self.array(f"F{tag}", *shape, neutral=1)
         return {"weight": weight, "bias": self.array(f"b{tag}", outputs) if bias else None}

@@ -1,7 +1,7 @@
 """The methods that settle claims, strongest first. Each is a `Given`: a way to fill a law's arrays.
 
 ==================  ==========================================  ==================================================
-method              elements                                    both sides agree: proved
+method              elements                                    both sides agree: it is shown
 ==================  ==========================================  ==================================================
 symbolic            a variable in every element                 for all values of inputs and parameters
 zero-one            all images of 0 and 1, and of −1 and 0      for all inputs, of a law in max, min and 0 alone
@@ -59,7 +59,9 @@ class Symbolic(Given):
         polynomials = [p for p in left if isinstance(p, Polynomial)]
         names = frozenset().union(*(p.names for p in polynomials))
         degree = max((p.degree for p in polynomials), default=0)
-        return f"{left.size} identities of degree {degree} in {len(names)} variables"
+        return (
+            f"{left.size} {'identity' if left.size == 1 else 'identities'} of degree {degree} in {len(names)} variables"
+        )
 
 
 class ZeroOne(Given):
@@ -120,6 +122,7 @@ class IdentityTest(Given):
     arithmetic = "Rational"
     covers = "all values at these shapes, but for the stated probability of a false agreement"
     beyond = "other shapes, rounding"
+    proof = False
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -146,6 +149,7 @@ class ExactDerivative(Given):
     arithmetic = "Dual over Rational"
     covers = "the derivative at these random points, exactly"
     beyond = "other points and shapes, rounding"
+    proof = False
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -165,6 +169,7 @@ class Digits(Given):
     arithmetic = "Decimal"
     covers = "these random points, to 45 digits"
     beyond = "other points and shapes"
+    proof = False
     tolerance = Decimal("1e-45")
 
     def __init__(self, seed: int = 0) -> None:
@@ -182,7 +187,7 @@ class Digits(Given):
 
     def agree(self, left: Array, right: Array) -> Array:
         """Whether they differ by less than 10⁻⁴⁵ of the larger, or of 1 below it."""
-        scale = np.maximum(np.maximum(abs(left), abs(right)), Decimal(1))
+        scale = np.maximum(np.maximum(abs(left), abs(right)), decimals(1))
         return np.asarray(abs(left - right) <= self.tolerance * scale, bool)
 
 
@@ -193,9 +198,9 @@ class SmallValues(Given):
     arithmetic = "Rational"
     covers = "nothing beyond the values tried"
     beyond = "all other values"
+    proof = False
 
 
 METHODS: dict[str, type[Given]] = {
-    kind.method: kind
-    for kind in (Symbolic, ZeroOne, Orders, Basis, IdentityTest, ExactDerivative, Digits, SmallValues)
+    kind.method: kind for kind in (Symbolic, ZeroOne, Orders, Basis, IdentityTest, ExactDerivative, Digits, SmallValues)
 }

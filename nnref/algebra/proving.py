@@ -13,7 +13,7 @@ from .claim import Case, Certificate, Claim, Refutation
 from .claims import claims
 from .given import Given
 from .methods import METHODS, Degrees, Digits, IdentityTest, SmallValues, Symbolic
-from .witness import Values, flat, nested, random_witness, shapes, smallest_witness
+from .witness import Values, find_witness, flat, nested, shapes, smallest_witness
 
 __all__ = ["find", "prove", "verify"]
 
@@ -53,7 +53,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
 
     >>> print(prove("conv-batch-norm", {"image": (1, 2), "kernel": (1, 2)}))
     conv-batch-norm: proved (symbolic, Polynomial)
-      image 1×2, kernel 1×2: 2 identities of degree 4 in 14 variables
+      image 1×2, kernel 1×2: 1 identity of degree 4 in 9 variables
       covers all values of inputs and parameters, at these shapes and options
       does not cover other shapes, rounding
     """
@@ -68,7 +68,17 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
             return outcome
         settled.append((case, outcome))
     tried, evidence = zip(*settled, strict=True)
-    return Certificate(claim.name, kind.method, kind.arithmetic, tried, evidence, kind.covers, kind.beyond, seed)
+    return Certificate(
+        claim=claim.name,
+        method=kind.method,
+        arithmetic=kind.arithmetic,
+        cases=tried,
+        evidence=evidence,
+        covers=kind.covers,
+        beyond=kind.beyond,
+        proof=kind.proof,
+        seed=seed,
+    )
 
 
 def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
@@ -91,7 +101,7 @@ def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
     True
     """
     if isinstance(result, Mapping):
-        kind = Certificate if result["verdict"] == Certificate.verdict else Refutation
+        kind = Refutation if result["verdict"] == Refutation.verdict else Certificate
         result = kind.from_json(result)
     if isinstance(result, Certificate):
         again = prove(result.claim, *result.cases, method=result.method, seed=result.seed)
@@ -105,15 +115,17 @@ def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Ref
     """How much was compared where both sides agree, or else a refutation."""
     if kind is SmallValues:
         values = smallest_witness(claim, case)
-        return "no counterexample found" if values is None else _refutation(claim, kind, case, values)
+        return "no counterexample found" if values is None else refutation(claim, kind, case, values)
     given = kind(seed)
     sides = claim.sides(given, case)
     left, right = map(flat, sides)
     with given.context():
         if shapes(sides[0]) == shapes(sides[1]) and given.agree(left, right).all():
             return given.evidence(left, right) + _chance_of_error(claim, kind, case)
-    values = smallest_witness(claim, case, digits=kind is Digits) or random_witness(claim, case, kind is Digits)
-    return _refutation(claim, kind, case, values, left, right)
+    values = find_witness(claim, case, digits=kind is Digits)
+    if values is None:
+        raise ArithmeticError(f"prove: {claim.name}: both sides differ, but on no numbers that were tried")
+    return refutation(claim, kind, case, values, left, right)
 
 
 def _chance_of_error(claim: Claim, kind: type[Given], case: Case) -> str:
@@ -125,9 +137,10 @@ def _chance_of_error(claim: Claim, kind: type[Given], case: Case) -> str:
     return f" of degree {degree}, false with probability at most 10^{math.ceil(math.log10(degree / 2**64))}"
 
 
-def _refutation(
+def refutation(
     claim: Claim, kind: type[Given], case: Case, values: Values, left: Array | None = None, right: Array | None = None
 ) -> Refutation:
+    """What the counterexample `values` says, and the difference of both sides where they are formulas."""
     sides = values.differ(claim, case)
     assert sides is not None
     difference = ""

@@ -11,26 +11,33 @@ this for one operation, `shrink` makes what it finds small, `conform` does it fo
 from .call import Unsupported
 from .case import Case, parse
 from .check import Disagreement, check
+from .conform import conform
 from .data import arrays_of
 from .declaration import Declaration
+from .deviations import Deviation, read_deviations
 from .draw import cases
 from .judge import NOT_COMPUTED, Finding, Verdict
 from .operations import OPERATIONS
-from .search import Failure, Result
+from .report import Report
+from .result import Failure, Result
 
 __all__ = [
     "NOT_COMPUTED",
     "OPERATIONS",
     "Case",
     "Declaration",
+    "Deviation",
     "Disagreement",
     "Failure",
     "Finding",
+    "Report",
     "Result",
     "Unsupported",
     "Verdict",
     "arrays_of",
     "cases",
     "check",
+    "conform",
     "parse",
+    "read_deviations",
 ]

@@ -54,6 +54,10 @@ class Case:
         """A copy with other parts."""
         return replace(self, **changes)
 
+    def with_seed(self, seed: int) -> Case:
+        """A copy with other data."""
+        return replace(self, seed=seed)
+
     def with_field(self, name: str, value: tuple[int, ...]) -> Case:
         """A copy with one field of the geometry changed."""
         return replace(self, geometry={**self.geometry, name: value})

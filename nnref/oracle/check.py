@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..errors import OptionError, refuse
-from ..numeric import Array
-from .call import call
-from .case import DTYPES, Case
-from .data import arrays_of
+from .case import DTYPES
 from .declaration import Declaration
-from .judge import output_names
 from .operations import OPERATIONS
-from .reference import expectation
-from .repro import snippet
-from .search import Failure, Result, search
+from .repro import side_by_side, snippet
+from .result import Failure, Result
+from .search import search
 
 __all__ = ["Disagreement", "check"]
 
@@ -38,9 +32,10 @@ class Disagreement(AssertionError):
     def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
         case, finding = failure.case, failure.finding
         self.case, self.finding, self.descriptor = case, finding, str(case)
-        self.expected, self.bound, self.got = _side_by_side(case, function, declares)
+        side = side_by_side(case, function, declares)
+        self.expected, self.bound, self.got = side.expected, side.bound, side.got
         self.margin = finding.margin
-        self.snippet = snippet(case, self.expected, self.bound)
+        self.snippet = snippet(case, side)
         super().__init__(f"{finding.message}\n  case: {self.descriptor}")
 
 
@@ -97,16 +92,3 @@ def check(
             raise Disagreement(result.failures[0], function, declares or Declaration()) from None
         results.append(result)
     return results
-
-
-def _side_by_side(
-    case: Case, function: Callable[..., Any], declares: Declaration
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
-    """Expected results, bounds and what the function returns, by name."""
-    arrays, options = arrays_of(case)
-    wanted = expectation(case, arrays, options, declares)
-    names = output_names(case)
-    expected = {n: w[0].astype(np.float64) for n, w in zip(names, wanted, strict=True) if w is not None}
-    bound = {n: w[1].bound for n, w in zip(names, wanted, strict=True) if w is not None}
-    got = call(function, case, arrays, options).outputs
-    return expected, bound, dict(zip(names, got, strict=False))

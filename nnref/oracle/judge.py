@@ -145,13 +145,15 @@ def _right(
     right = np.where(np.isfinite(exact), error <= bound, same)
     if declares.nan == "any":
         right |= np.isnan(exact)
-    if case.op == "batch_norm2d_train":  # ∞ − ∞·x̂ is NaN or not by the order of terms
+    if case.op in ("batch_norm2d_train", "softmax_cross_entropy"):  # ∞ − ∞·p is NaN or not by the order of terms
         right |= ~np.isfinite(exact) & ~np.isfinite(got)
     return right
 
 
 def _worst(name: str, got: Array, exact: Array, error: Array, bound: Array, wrong: Array) -> Finding:
-    excess = np.where(wrong, np.nan_to_num(error / np.where(bound > 0, bound, np.finfo(float).tiny), nan=np.inf), -1)
+    with np.errstate(all="ignore"):
+        ratio = np.where(bound > 0, error / bound, error * np.finfo(float).max)  # a zero bound is the tightest
+        excess = np.where(wrong, np.nan_to_num(ratio, nan=np.inf), -1)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     e, g, b = float(exact[index]), float(got[index]), float(bound[index])
     margin = float(error[index] / b) if b > 0 else np.inf

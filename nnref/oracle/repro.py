@@ -1,24 +1,50 @@
-"""A failing case as a script of its own."""
+"""A failing case in full: its values side by side, and as a script of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..numeric import Array
+from .call import call
 from .case import Case
 from .data import arrays_of
+from .declaration import Declaration
+from .judge import output_names
+from .reference import expectation
 
-__all__ = ["snippet"]
+__all__ = ["SideBySide", "side_by_side", "snippet"]
 
 
-def snippet(case: Case, expected: dict[str, Array], bound: dict[str, Array]) -> str:
-    """A script that needs NumPy and the target alone: arrays, options, the call, the expected values and their bounds.
+@dataclass(frozen=True)
+class SideBySide:
+    """Results by name: what is expected, how far off it may be, and what the target returns (empty if it raised)."""
 
-    The target is called ``target``; its first lines say what to put there.
-    """
+    expected: dict[str, Array]
+    bound: dict[str, Array]
+    got: dict[str, Any]
+
+
+def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration | None = None) -> SideBySide:
+    """Call the target once more and put its results beside the expected ones."""
     arrays, options = arrays_of(case)
+    wanted = zip(output_names(case), expectation(case, arrays, options, declares or Declaration()), strict=True)
+    known = {name: pair for name, pair in wanted if pair is not None}
+    outputs = call(function, case, arrays, options).outputs
+    return SideBySide(
+        {name: np.asarray(exact).astype(np.float64) for name, (exact, _) in known.items()},
+        {name: allowance.bound for name, (_, allowance) in known.items()},
+        dict(zip(output_names(case), outputs, strict=False)),
+    )
+
+
+def snippet(case: Case, side: SideBySide) -> str:
+    """A script that needs NumPy and the target alone: arrays, the call, the expected values and their bounds."""
+    arrays, options = arrays_of(case)
+    call_arguments = [*arrays, *(f"{name}={_literal(value)}" for name, value in options.items())]
     lines = [
         f"# {case}",
         "import numpy as np",
@@ -26,26 +52,27 @@ def snippet(case: Case, expected: dict[str, Array], bound: dict[str, Array]) -> 
         f"from your_package import {case.function}  # the function under test",
         "",
         *(f"{name} = {_literal(array)}" for name, array in arrays.items()),
-        *(f"expected_{name} = {_literal(array)}" for name, array in expected.items()),
-        *(f"bound_{name} = {_literal(array)}" for name, array in bound.items()),
+        f"got = {case.function}({', '.join(call_arguments)})",
         "",
-        f"got = {case.function}({', '.join([*arrays, *(f'{k}={_literal(v)}' for k, v in options.items())])})",
     ]
     several = case.direction == "backward" or case.op.startswith("fold_")
-    for position, name in enumerate(expected):
+    for position, (name, expected) in enumerate(side.expected.items()):
         got = f"got[{position}]" if several else "got"
-        lines.append(f"error = np.abs(np.asarray({got}, np.float64) - expected_{name})")
-        lines.append(f"print({name!r}, {got}, 'must be', expected_{name}, 'within', bound_{name})")
-        lines.append(f"assert (error <= bound_{name}).all(), {name!r}")
+        lines += [
+            f"expected = {_literal(expected)}  # {name}",
+            f"bound = {_literal(side.bound[name])}",
+            f"error = np.abs(np.asarray({got}).astype(np.float64) - expected)",
+            f"print({name!r}, {got}, 'expected', expected, 'within', bound)",
+            "assert (error <= bound).all()",
+        ]
     return "\n".join(lines) + "\n"
 
 
 def _literal(value: Any) -> str:
-    """Source text that evaluates to the value exactly; a constant array as what fills it."""
+    """Source text that evaluates to the value, exactly."""
     if not isinstance(value, np.ndarray):
         return repr(value)
     dtype = "ml_dtypes.bfloat16" if value.dtype.name == "bfloat16" else f"np.{value.dtype.name}"
-    numbers = repr(value.astype(np.float64).tolist() if value.dtype.kind not in "iu" else value.tolist())
+    numbers = repr((value if value.dtype.kind in "iu" else value.astype(np.float64)).tolist())
     numbers = numbers.replace("nan", "np.nan").replace("inf", "np.inf")
-    shape = f".reshape({value.shape})" if value.size == 0 else ""
-    return f"np.array({numbers}, {dtype}){shape}"
+    return f"np.array({numbers}, {dtype})" + (f".reshape({value.shape})" if value.size == 0 else "")

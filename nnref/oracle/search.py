@@ -6,9 +6,7 @@ data mode does not hide another: the mode is left out from then on, and the sear
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,57 +18,19 @@ from .call import call
 from .case import MODES, Case
 from .data import arrays_of
 from .declaration import Declaration
+from .deviations import Deviation
+from .diagnosis import behaves_as
 from .draw import cases
 from .geometries import small_geometries
-from .judge import Finding, Verdict, judge
+from .judge import Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
+from .result import Failure, Result
 from .shrink import shrink
 
-__all__ = ["Failure", "Result", "Tester", "search"]
+__all__ = ["Tester", "search"]
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A smallest failing case and what is wrong with the answer to it."""
-
-    case: Case
-    finding: Finding
-
-    @property
-    def descriptor(self) -> str:
-        """One line that reproduces it."""
-        return str(self.case)
-
-
-@dataclass
-class Result:
-    """A row of the report: one operation, direction and dtype."""
-
-    op: str
-    direction: str
-    dtype: str
-    status: str = "passed"
-    cases: int = 0
-    margins: list[float] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    unsupported: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """Operation and direction."""
-        return f"{self.op}.{self.direction}"
-
-    @property
-    def max_margin(self) -> float:
-        """The largest |got − exact| / bound of a passing case."""
-        return max(self.margins, default=0.0)
-
-    @property
-    def median_margin(self) -> float:
-        """The median over cases that have a bound."""
-        return statistics.median(self.margins) if self.margins else 0.0
+REPEATED = 16  # calls made twice, to see whether the bits are the same
 
 
 @dataclass(frozen=True)
@@ -79,9 +39,11 @@ class Tester:
 
     function: Callable[..., Any]
     declares: Declaration = Declaration()
+    watch: Callable[[Case], None] = lambda case: None
 
     def verdict(self, case: Case) -> Verdict | str:
         """The verdict on one case, or the reason why the target does not support it."""
+        self.watch(case)
         arrays, options = arrays_of(case)
         answer = call(self.function, case, arrays, options)
         if answer.unsupported is not None:
@@ -90,10 +52,59 @@ class Tester:
             return Verdict(answer.finding, float("inf"))
         return judge(case, answer.outputs, expectation(case, arrays, options, self.declares), self.declares)
 
-    def finding(self, case: Case) -> Finding | None:
-        """What is wrong in one case, if anything."""
-        verdict = self.verdict(case)
-        return None if isinstance(verdict, str) else verdict.finding
+    def same_bits_twice(self, case: Case) -> bool:
+        """Whether two calls give the same bits."""
+        arrays, options = arrays_of(case)
+        first, second = (call(self.function, case, arrays, options).outputs for _ in range(2))
+        pairs = zip(first, second, strict=False)
+        return all(a.tobytes() == b.tobytes() for a, b in pairs if hasattr(a, "tobytes") and hasattr(b, "tobytes"))
+
+
+@dataclass
+class _Search:
+    tester: Tester
+    result: Result
+    deviations: Sequence[Deviation]
+    advance: Callable[[int], None]
+    failing: dict[str, Failure] = field(default_factory=dict)
+
+    def visit(self, case: Case) -> float:
+        """Judge one case, note what came of it, and return its margin."""
+        self.advance(1)
+        if case.mode in self.failing:
+            return 0.0
+        verdict = self.tester.verdict(case)
+        result = self.result
+        if isinstance(verdict, str):
+            result.unsupported[verdict] += 1
+            return 0.0
+        result.cases += 1
+        known = [d for d in self.deviations if d.matches(case)]
+        for deviation in known:
+            result.known.setdefault(deviation.reason, [0, 0])[0 if verdict.finding else 1] += 1
+        if verdict.finding:
+            if not known:
+                self.failing[case.mode] = Failure(case, verdict.finding)
+            return 0.0
+        if verdict.margin > 0:
+            result.margins.append(verdict.margin)
+        if result.cases <= REPEATED and not self.tester.same_bits_twice(case):
+            result.notes.add("two calls with the same arguments gave different bits")
+        return verdict.margin
+
+    def explained(self, failure: Failure) -> Failure:
+        """The failure at its smallest case, with what the target behaves like there."""
+        tester = self.tester
+
+        def failing(case: Case) -> Any:
+            verdict = tester.verdict(case)
+            known = any(d.matches(case) for d in self.deviations)
+            return None if isinstance(verdict, str) or known else verdict.finding
+
+        case, finding = shrink(failure.case, failure.finding, failing)
+        told = finding.kind in ("value", "shape")
+        hint = behaves_as(tester.function, (case, failure.case), tester.declares) if told else None
+        return Failure(case, finding, hint)
 
 
 def search(
@@ -106,40 +117,23 @@ def search(
     max_examples: int = 200,
     seed: int = 0,
     modes: Sequence[str] = MODES,
+    deviations: Sequence[Deviation] = (),
     advance: Callable[[int], None] = lambda cases: None,
+    watch: Callable[[Case], None] = lambda case: None,
 ) -> Result:
-    """Run the search and shrink what it finds; `advance` is told of every case."""
+    """Run the search and shrink what it finds; `advance` hears of every case, `watch` of every call beforehand."""
     started = time.perf_counter()
-    tester = Tester(function, declares or Declaration())
-    result = Result(op, direction, dtype)
-    failing: dict[str, Failure] = {}
-
-    def visit(case: Case) -> float:
-        advance(1)
-        if case.mode in failing:
-            return 0.0
-        verdict = tester.verdict(case)
-        if isinstance(verdict, str):
-            result.unsupported[verdict] += 1
-            return 0.0
-        result.cases += 1
-        if verdict.finding:
-            failing[case.mode] = Failure(case, verdict.finding)
-            return 0.0
-        if verdict.margin > 0:
-            result.margins.append(verdict.margin)
-        return verdict.margin
-
+    tester = Tester(function, declares or Declaration(), watch)
+    run = _Search(tester, Result(op, direction, dtype), deviations, advance)
     if "integers" in modes:
         for case in small_geometries(OPERATIONS[op], direction, dtype):
-            visit(case)
-            if "integers" in failing:
+            run.visit(case)
+            if "integers" in run.failing:
                 break
-    _drawn(cases(op, direction=direction, dtype=dtype, modes=modes), visit, max_examples, seed)
-    result.failures = [Failure(*shrink(f.case, f.finding, tester.finding)) for f in failing.values()]
-    result.status = "failed" if failing else "passed" if result.cases else "unsupported"
-    result.seconds = time.perf_counter() - started
-    return result
+    _drawn(cases(op, direction=direction, dtype=dtype, modes=modes), run.visit, max_examples, seed)
+    run.result.failures = [run.explained(failure) for failure in run.failing.values()]
+    run.result.seconds = time.perf_counter() - started
+    return run.result
 
 
 def _drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:

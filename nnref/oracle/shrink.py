@@ -25,8 +25,10 @@ def elements(case: Case) -> int:
     return sum(prod(shape) for shape in case.operation.shapes(case.geometry).values() if shape is not None)
 
 
-def shrink(case: Case, finding: Finding, failing: Failing) -> tuple[Case, Finding]:
-    """The smallest failing case reachable from `case`, and its finding."""
+def shrink(
+    case: Case, finding: Finding, failing: Failing, seeds: int = SEEDS, budget: int = BUDGET
+) -> tuple[Case, Finding]:
+    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls."""
     calls = 0
 
     def attempt(candidate: Case, seeds: range | list[int]) -> tuple[Case, Finding] | None:
@@ -40,14 +42,16 @@ def shrink(case: Case, finding: Finding, failing: Failing) -> tuple[Case, Findin
         return None
 
     best, changed = (case, finding), True
-    while changed and calls < BUDGET:
+    while changed and calls < budget:
         changed = False
         for candidate in _smaller(best[0]):
-            if calls >= BUDGET:
+            if calls >= budget:
                 break
-            if better := attempt(candidate, [best[0].seed, *range(SEEDS)]):
+            if better := attempt(candidate, [best[0].seed, *range(seeds)]):
                 best, changed = better, True
                 break
+    if finding.kind != "value":
+        return best
     return max((best, *_with_other_seeds(best[0], attempt)), key=lambda pair: _margin(pair[1]))
 
 

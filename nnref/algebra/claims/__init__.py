@@ -7,4 +7,8 @@ from . import activations, branches, composition, folds, gradients, pooling
 
 __all__ = ["claims"]
 
-claims: dict[str, Claim] = {claim.name: claim for family in (folds, composition, pooling, branches, activations, gradients) for claim in family.CLAIMS}
+claims: dict[str, Claim] = {
+    claim.name: claim
+    for family in (folds, composition, pooling, branches, activations, gradients)
+    for claim in family.CLAIMS
+}

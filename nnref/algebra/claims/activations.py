@@ -1,3 +1,4 @@
+# ruff: noqa: D103  (the name of a law is its sentence)
 r"""The lecture's second part, on σ, tanh and ReLU; and which layers are not affine, hence no convolutions."""
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def _train(given: Given, image: Pair, eps: int) -> tuple[Any, ...]:
     return (lambda z: batch_norm2d_train(z, gamma, beta, eps=eps)), x, y
 
 
-def _not_affine(name: str, f: str, parts: Callable[..., tuple[Any, ...]], *cases: dict[str, Any], **fields: Any) -> Claim:
+def _not_affine(
+    name: str, f: str, parts: Callable[..., tuple[Any, ...]], *cases: dict[str, Any], **fields: Any
+) -> Claim:
     """The claim, a false one, that a layer is affine: f(X+Y) + f(X−Y) = 2 f(X)."""
     return Claim(
         name=f"{name}-affine",

@@ -1,3 +1,4 @@
+# ruff: noqa: D103  (the name of a law is its sentence)
 """Parallel branches, added: identities, sums of convolutions, re-parameterised blocks."""
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _convs(given: Given, image: Pair, channels: tuple[int, int], kernels: Any, *
 
 def _block(given: Given, image: Pair, channels: int = 1, stride: int = 1, groups: int = 1) -> tuple[Array, Sum]:
     """X and 3×3+BN ‖ 1×1+BN ‖ BN, the last where the image keeps its size."""
-    o = {"bias": False, "stride": stride, "groups": groups}
+    o: dict[str, Any] = {"bias": False, "stride": stride, "groups": groups}
     three = given.conv(channels, channels, (3, 3), padding=1, tag="₃", **o)
     one = given.conv(channels, channels, (1, 1), tag="₁", **o)
     names = ("₃", "₁", "₀") if stride == 1 else ("₃", "₁")
@@ -116,6 +117,7 @@ CLAIMS = (
             {"image": (3, 3), "channels": 2},
             {"image": (3, 3), "channels": 2, "groups": 2},
             {"image": (4, 3), "channels": 2, "stride": 2},
+            {"image": (5, 5), "channels": 4},
         ),
         conditions="batch norms in evaluation",
         reductions=("reparameterize",),

@@ -1,3 +1,4 @@
+# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Convolutions compose, and grouped, depthwise, transposed and fully connected layers are convolutions or adjoints."""
 
 from __future__ import annotations
@@ -129,7 +130,12 @@ CLAIMS = (
         parts=layers.two_convs,
         cases=(
             {"image": (1, 4), "kernels": ((1, 2), (1, 3))},
-            {"image": (3, 3), "channels": (2, 2, 2), "kernels": ((2, 2), (2, 1)), "first": {"padding": ((0, 1), (1, 0))}},
+            {
+                "image": (3, 3),
+                "channels": (2, 2, 2),
+                "kernels": ((2, 2), (2, 1)),
+                "first": {"padding": ((0, 1), (1, 0))},
+            },
             {
                 "image": (5, 5),
                 "kernels": ((2, 1), (2, 2)),
@@ -154,7 +160,8 @@ CLAIMS = (
     ),
     Claim(
         name="pointwise-then-padded-conv",
-        statement=r"F_2 *_{p} (F_1 * X) + b_2 = (F_2 \star F_1) *_{s_1 p} X + b_2,\quad F_1\ 1\times1 \text{ without bias}",
+        statement=r"F_2 *_{p} (F_1 * X) + b_2 = (F_2 \star F_1) *_{s_1 p} X + b_2,"
+        r"\quad F_1\ 1\times1 \text{ without bias}",
         source="a 1×1 convolution without bias maps zeros to zeros",
         law=convs_compose,
         parts=layers.two_convs,
@@ -200,7 +207,8 @@ CLAIMS = (
             },
         ),
         holds=False,
-        correction=r"F_2 *_p \text{ has 0 where } F_1 * X \text{ on the continued image has not; away from the border both agree}",
+        correction=r"\text{equality away from the border: there } F_2 *_p \text{ sees } 0,"
+        r" \text{ and } F_1 * \mathrm{pad}_0(X) \text{ is not } 0",
     ),
     Claim(
         name="depthwise-conv",
@@ -281,7 +289,13 @@ CLAIMS = (
         parts=_conv_then_pool,
         cases=(
             {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "pool": {"kernel_size": 2}},
-            {"image": (4, 3), "kernel": (2, 1), "padding": 1, "stride": (1, 2), "pool": {"kernel_size": (3, 2), "stride": 1}},
+            {
+                "image": (4, 3),
+                "kernel": (2, 1),
+                "padding": 1,
+                "stride": (1, 2),
+                "pool": {"kernel_size": (3, 2), "stride": 1},
+            },
         ),
         conditions="no padding of the pool",
         reductions=("avg_pool_as_conv", "compose_convs"),
@@ -302,7 +316,14 @@ CLAIMS = (
         parts=_adjoint,
         cases=(
             {"image": (2, 2), "channels": 2, "outputs": 1, "kernel": (2, 2), "stride": 2},
-            {"image": (2, 2), "channels": 1, "outputs": 1, "kernel": (3, 2), "padding": ((1, 0), (0, 1)), "stride": (2, 1)},
+            {
+                "image": (2, 2),
+                "channels": 1,
+                "outputs": 1,
+                "kernel": (3, 2),
+                "padding": ((1, 0), (0, 1)),
+                "stride": (2, 1),
+            },
             {"image": (1, 2), "channels": 4, "outputs": 2, "kernel": (1, 2), "groups": 2, "dilation": 2},
             {"image": (2, 1), "channels": 1, "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1},
         ),

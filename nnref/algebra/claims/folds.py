@@ -1,3 +1,4 @@
+# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Batch norm and padding, folded into convolutions.
 
 Throughout G = γ/√(σ² + ε) and g = β − μ·G.
@@ -145,6 +146,7 @@ CLAIMS = (
             {"image": (3, 4), "filters": 2, "kernel": (2, 3), "padding": ((0, 1), (1, 2)), "stride": (2, 1)},
             {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 1), "groups": 2, "dilation": 2},
             {"image": (2, 2), "filters": 2, "kernel": (2, 2), "bias": False},
+            {"image": (5, 5), "channels": 3, "filters": 4, "kernel": (3, 3), "padding": 1},
         ),
         conditions=BATCH_NORM,
         reductions=("fuse_conv_batch_norm",),
@@ -280,7 +282,12 @@ CLAIMS = (
         ),
         conditions=BATCH_NORM + r"; $G \ne 0$",
         reductions=("padding_before_batch_norm", "fuse_batch_norm_conv"),
-        vary={"image": ((2, 2), (3, 4)), "channels": (1, 3), "kernel": ((2, 1), (3, 3)), "pad": (1, 2, ((0, 1), (2, 0)))},
+        vary={
+            "image": ((2, 2), (3, 4)),
+            "channels": (1, 3),
+            "kernel": ((2, 1), (3, 3)),
+            "pad": (1, 2, ((0, 1), (2, 0))),
+        },
     ),
     Claim(
         name="pad-conv",

@@ -1,3 +1,4 @@
+# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Average pooling is a convolution; max pooling is one over the max-plus semiring, and none over the reals."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 from ...arithmetic import MaxPlus, max_plus
 from ...layers.avg_pool2d import AvgPool2d
 from ...layers.global_avg_pool2d import global_avg_pool2d
-from ...layers.max_pool2d import MaxPool2d, max_pool2d
+from ...layers.max_pool2d import MaxPool2d
 from ...layers.relu import relu
 from ...layers.zero_pad2d import zero_pad2d
 from ...numeric import Array
@@ -57,10 +58,6 @@ def max_pool_is_max_plus_conv(x: Array, pool: MaxPool2d) -> Sides:
     return pool(x), np.frompyfunc(_payload, 1, 1)(conv(max_plus(x)))
 
 
-def max_pool_is_the_largest(x: Array, pool: MaxPool2d) -> Sides:
-    return pool(x), x.max(axis=(2, 3), keepdims=True)
-
-
 def _payload(element: MaxPlus) -> Any:
     return element.payload
 
@@ -77,7 +74,9 @@ def _image(given: Given, image: Pair, channels: int = 1) -> tuple[Array]:
     return (given.image(1, channels, *image),)
 
 
-def _two_max_pools(given: Given, image: Pair, kernels: tuple[int, int], strides: tuple[int, int], padding: int = 0) -> Any:
+def _two_max_pools(
+    given: Given, image: Pair, kernels: tuple[int, int], strides: tuple[int, int], padding: int = 0
+) -> Any:
     """X, two square pools and the one that both are: kernel k₁ + (k₂ − 1)·s₁, stride s₁·s₂."""
     first = MaxPool2d(kernels[0], strides[0], padding)
     second = MaxPool2d(kernels[1], strides[1])
@@ -153,12 +152,10 @@ CLAIMS = (
         law=avg_pool_commutes_with_shifts,
         parts=_pooled(AvgPool2d),
         method="small values",
-        cases=(
-            {"image": (1, 1), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "count_include_pad": False},
-        ),
+        cases=({"image": (1, 1), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "count_include_pad": False},),
         holds=False,
         conditions="an image that loses no pixel but zeros by the shift",
-        correction=r"\mathrm{avg}'(X)_{ij} = \tfrac{1}{K_{ij}} (1 * X)_{ij}, \text{ with a divisor of its own in each window}",
+        correction=r"\mathrm{avg}'(X)_{ij} = \tfrac{1}{K_{ij}} (1 * X)_{ij}, \text{ each window with its own divisor}",
     ),
     Claim(
         name="avg-pool-shifts",

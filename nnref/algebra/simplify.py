@@ -1,0 +1,222 @@
+"""`simplify` folds a network as far as the claims allow, and says by which of them.
+
+Neighbours in a `Sequential` are rewritten two by two, and the branches of a `Sum` into one convolution, until nothing
+more fits. Every step is one reduction, and the claim about it is its certificate. A step is taken only if it does not
+add parameters: a depthwise and a pointwise convolution compose to a dense one, which is true and no simplification.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, ShapeError
+from ..layer import Layer, Sequential, Sum
+from ..layers.avg_pool2d import AvgPool2d
+from ..layers.batch_norm2d import BatchNorm2d
+from ..layers.conv2d import Conv2d
+from ..layers.conv_transpose2d import ConvTranspose2d
+from ..layers.depthwise_conv2d import DepthwiseConv2d
+from ..layers.linear import Linear
+from ..layers.zero_pad2d import ZeroPad2d
+from .claim import Certificate, Refutation
+from .proving import prove
+from .reductions import (
+    compose_convs,
+    fuse_batch_norm_conv,
+    fuse_conv_batch_norm,
+    fuse_conv_transpose_batch_norm,
+    fuse_pad_avg_pool,
+    fuse_pad_conv,
+    reparameterize,
+)
+
+__all__ = ["Cost", "Simplified", "Step", "cost_of", "simplify"]
+
+Kinds = type[Layer] | tuple[type[Layer], ...]
+CONV: Kinds = (Conv2d, DepthwiseConv2d)
+
+PAIRS: tuple[tuple[Kinds, Kinds, Callable[[Any, Any], Layer], str], ...] = (
+    (Conv2d, BatchNorm2d, fuse_conv_batch_norm, "conv-batch-norm"),
+    (DepthwiseConv2d, BatchNorm2d, fuse_conv_batch_norm, "depthwise-batch-norm"),
+    (ConvTranspose2d, BatchNorm2d, fuse_conv_transpose_batch_norm, "conv-transpose-batch-norm"),
+    (ZeroPad2d, CONV, fuse_pad_conv, "pad-conv"),
+    (ZeroPad2d, AvgPool2d, fuse_pad_avg_pool, "pad-avg-pool"),
+    (BatchNorm2d, CONV, fuse_batch_norm_conv, "batch-norm-conv"),
+    (CONV, CONV, compose_convs, "convs-compose"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rewriting: what stood there, what stands there now, and the claim that both are equal."""
+
+    reduction: str
+    claim: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        """Readable, in one line."""
+        return f"{self.reduction} ({self.claim}): {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters of a network, and its multiply-adds for one image, where that is known."""
+
+    parameters: int
+    multiply_adds: int | None = None
+
+    def __str__(self) -> str:
+        """Readable, in one line."""
+        adds = "" if self.multiply_adds is None else f", {self.multiply_adds:,} multiply-adds"
+        return f"{self.parameters:,} parameters{adds}"
+
+
+@dataclass(frozen=True)
+class Simplified:
+    """What `simplify` returns.
+
+    Attributes
+    ----------
+    network : Layer, the smaller network; what could not be folded is shared with the given one
+    steps : of the rewriting, in order
+    before, after : Cost
+    """
+
+    network: Layer
+    steps: tuple[Step, ...]
+    before: Cost
+    after: Cost
+
+    @property
+    def certificates(self) -> dict[str, Certificate | Refutation]:
+        """Claim -> the outcome of `prove`, for every claim that a step rests on; proved when asked for."""
+        return {step.claim: prove(step.claim) for step in self.steps}
+
+    def __str__(self) -> str:
+        """Readable, a line for each step."""
+        return "\n".join([*map(str, self.steps), f"before: {self.before}", f"after:  {self.after}"])
+
+
+def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified:
+    """Fold a network in evaluation mode into a smaller one that computes the same.
+
+    Parameters
+    ----------
+    network : Layer, usually a Sequential; it is not changed
+    shape : of an input, with the batch, for the counts of multiply-adds
+
+    Returns
+    -------
+    Simplified, whose network is equal to the given one exactly in exact arithmetic, and up to rounding in floats
+
+    Raises
+    ------
+    StateError : a batch norm is in training mode, where it is not affine.
+
+    >>> block = Sequential(ZeroPad2d(1), Conv2d(3, 8, 3, bias=False), BatchNorm2d(8)).eval()
+    >>> print(simplify(block, (1, 3, 8, 8)))
+    fuse_pad_conv (pad-conv): ZeroPad2d, Conv2d -> Conv2d
+    fuse_conv_batch_norm (conv-batch-norm): Conv2d, BatchNorm2d -> Conv2d
+    before: 232 parameters, 14,336 multiply-adds
+    after:  224 parameters, 13,824 multiply-adds
+    """
+    rewriting = _Rewriting()
+    smaller = rewriting.of(network)
+    return Simplified(smaller, tuple(rewriting.steps), cost_of(network, shape), cost_of(smaller, shape))
+
+
+@dataclass
+class _Rewriting:
+    """The steps taken so far."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    def of(self, layer: Layer) -> Layer:
+        """The layer, simplified."""
+        if isinstance(layer, Sum):
+            return self._of_sum(Sum(*map(self.of, layer)))
+        if not isinstance(layer, Sequential):
+            return layer
+        layers = [part for sub in layer for part in _parts(self.of(sub))]
+        position = 0
+        while position < len(layers) - 1:
+            fused = self._of_pair(*layers[position : position + 2])
+            if fused is None:
+                position += 1
+            else:
+                layers[position : position + 2] = [fused]
+                position = max(0, position - 1)
+        return layers[0] if len(layers) == 1 else Sequential(*layers)
+
+    def _of_pair(self, first: Layer, second: Layer) -> Layer | None:
+        for one, other, reduction, claim in PAIRS:
+            if isinstance(first, one) and isinstance(second, other):
+                return self._attempt(claim, reduction, first, second)
+        return None
+
+    def _of_sum(self, branches: Sum) -> Layer:
+        if len(branches) == 1:
+            return branches[0]
+        one = self._attempt("reparameterize", reparameterize, branches)
+        return branches if one is None else one
+
+    def _attempt(self, claim: str, reduction: Callable[..., Layer], *layers: Layer) -> Layer | None:
+        """The reduced layer, unless its conditions fail or it has more parameters."""
+        try:
+            fused = reduction(*layers)
+        except (OptionError, ShapeError):
+            return None
+        if cost_of(fused).parameters > sum(cost_of(layer).parameters for layer in layers):
+            return None
+        names = ", ".join(type(layer).__name__ for layer in layers)
+        self.steps.append(Step(reduction.__name__, claim, names, type(fused).__name__))
+        return fused
+
+
+def _parts(layer: Layer) -> tuple[Layer, ...]:
+    return tuple(layer) if isinstance(layer, Sequential) else (layer,)
+
+
+def cost_of(network: Layer, shape: tuple[int, ...] | None = None) -> Cost:
+    """Count parameters, and with the shape of an input the multiply-adds for one image of it.
+
+    A convolution or linear layer takes one for each tap of each output, a batch norm one for each pixel; what others
+    do is not counted.
+
+    >>> cost_of(Conv2d(3, 8, 3), (1, 3, 5, 5))
+    Cost(parameters=224, multiply_adds=1944)
+    """
+    parameters = sum(array.size for array in network.params.values())
+    if shape is None:
+        return Cost(parameters)
+    dtype = next((array.dtype for array in network.params.values()), np.float32)
+    nothing = np.zeros((0, *shape[1:]), dtype)  # an empty batch has shapes, but takes no time
+    return Cost(parameters, sum(_multiply_adds(layer, x, y) for layer, x, y in _trace(network, nothing)))
+
+
+def _trace(network: Layer, x: Any) -> Iterator[tuple[Layer, Any, Any]]:
+    """Every layer of a network with its input and its output."""
+    if isinstance(network, Sum):
+        for branch in network:
+            yield from _trace(branch, x)
+    elif isinstance(network, Sequential):
+        for layer in network:
+            yield from _trace(layer, x)
+            x = layer(x)
+    else:
+        yield network, x, network(x)
+
+
+def _multiply_adds(layer: Layer, x: Any, y: Any) -> int:
+    if isinstance(layer, ConvTranspose2d):
+        return math.prod(x.shape[1:]) * layer.params["weight"][0].size
+    if isinstance(layer, Conv2d | DepthwiseConv2d | Linear):
+        return math.prod(y.shape[1:]) * layer.params["weight"][0].size
+    return math.prod(y.shape[1:]) if isinstance(layer, BatchNorm2d) else 0

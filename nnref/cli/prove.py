@@ -1,0 +1,138 @@
+"""``nnref prove``: settle the claims of the registry, and show how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..algebra import Certificate, Claim, Refutation, claims, prove
+from ..algebra.claim import written
+from ..algebra.proving import find
+from ..algebra.render import as_markdown
+from ..errors import OptionError
+
+__all__ = ["add_parser"]
+
+COLUMNS = ("claim", "verdict", "method", "arithmetic", "shapes", "covers", "seconds")
+PIPED_WIDTH = 180
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A claim, its outcome, and how long that took."""
+
+    claim: Claim
+    outcome: Certificate | Refutation
+    seconds: float
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether a claim that should hold does, or one that should not is refuted."""
+        return self.claim.holds == isinstance(self.outcome, Certificate)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``prove`` to the subcommands of an `argparse` parser."""
+    parser = subparsers.add_parser(
+        "prove",
+        help="prove or refute claims about layers",
+        description="Settle claims: which layers are convolutions, and which backward is a derivative. Exit status 1 "
+        "when one that should hold is refuted, or one that should not is not; 2 for an unknown NAME.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a claim; all of them by default")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="certificates and refutations, see docs/schemas")
+    form.add_argument("--markdown", action="store_true", help="docs/claims.md (of all claims)")
+    parser.add_argument("--thorough", action="store_true", help="at shapes and options drawn by hypothesis, too")
+    parser.add_argument("--seed", type=int, default=0, help="of random elements and drawn shapes")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Settle the claims named in `args`, print them in the form asked for, and return the exit status."""
+    try:
+        chosen = [find(name) for name in args.names] or list(claims.values())
+    except OptionError as error:
+        print(f"nnref {error}", file=sys.stderr)
+        return 2
+    if args.markdown:
+        chosen = list(claims.values())
+    settled = [_settled(claim, args.thorough, args.seed) for claim in chosen]
+    if args.json:
+        print(json.dumps(_as_json(settled), indent=2, ensure_ascii=False))
+    elif args.markdown:
+        print(as_markdown({each.claim.name: each.outcome for each in settled}), end="")
+    else:
+        _print_table(settled, details=bool(args.names))
+    return 0 if all(each.as_expected for each in settled) else 1
+
+
+def _settled(claim: Claim, thorough: bool, seed: int) -> Settled:
+    start = time.perf_counter()
+    if thorough and claim.vary:
+        from ..oracle.thorough_proofs import prove_drawn  # needs hypothesis
+
+        outcome = prove_drawn(claim, seed=seed)
+    else:
+        outcome = prove(claim, seed=seed)
+    return Settled(claim, outcome, time.perf_counter() - start)
+
+
+def _as_json(settled: Iterable[Settled]) -> dict[str, Any]:
+    rows = [
+        {
+            "name": each.claim.name,
+            "statement": each.claim.statement,
+            "source": each.claim.source,
+            "conditions": each.claim.conditions,
+            "holds": each.claim.holds,
+            "as_expected": each.as_expected,
+            "seconds": round(each.seconds, 6),
+            "outcome": each.outcome.to_json(),
+        }
+        for each in settled
+    ]
+    return {"format": "nnref-prove/1", "as_expected": all(row["as_expected"] for row in rows), "claims": rows}
+
+
+def _print_table(settled: list[Settled], details: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    table = Table(*COLUMNS)
+    for column in (0, 1, -1):
+        table.columns[column].no_wrap = True
+    for each in settled:
+        verdict = each.outcome.verdict if each.as_expected else f"{each.outcome.verdict}, UNEXPECTED"
+        style = "red" if not each.as_expected else "yellow" if isinstance(each.outcome, Refutation) else "green"
+        cells = each.outcome.method, each.outcome.arithmetic, _shapes(each.outcome), _reach(each.outcome)
+        table.add_row(each.claim.name, f"[{style}]{verdict}[/]", *cells, f"{each.seconds:.2f}")
+    console.print(table)
+    for each in settled:
+        if details or not each.as_expected:
+            console.print(str(each.outcome), markup=False, highlight=False)
+    unexpected = sum(not each.as_expected for each in settled)
+    refuted = sum(isinstance(each.outcome, Refutation) for each in settled)
+    seconds = sum(each.seconds for each in settled)
+    console.print(
+        f"{len(settled) - refuted} hold, {refuted} refuted, {unexpected} otherwise than expected, in {seconds:.1f} s"
+    )
+
+
+def _shapes(outcome: Certificate | Refutation) -> str:
+    cases = outcome.cases if isinstance(outcome, Certificate) else (outcome.case,)
+    return written(cases[0]) + (f" … {len(cases)} cases" if len(cases) > 1 else "")
+
+
+def _reach(outcome: Certificate | Refutation) -> str:
+    if isinstance(outcome, Certificate):
+        return outcome.covers
+    return f"counterexample: {written(outcome.left)} ≠ {written(outcome.right)}"

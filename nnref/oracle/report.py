@@ -1,0 +1,119 @@
+"""The report of a campaign: rows, and what follows from them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnref
+
+from ..errors import OptionError, refuse
+from .declaration import Declaration
+from .deviations import Deviation
+from .result import Result
+
+__all__ = ["Report"]
+
+VERSION = 1  # of the JSON
+
+
+@dataclass
+class Report:
+    """What a target did on every operation.
+
+    Attributes
+    ----------
+    target : its name
+    results : a row for each operation, direction and dtype
+    declares : what the target states about its arithmetic
+    deviations : the known ones that were looked for
+    """
+
+    target: str
+    seed: int = 0
+    max_examples: int = 0
+    declares: Declaration = field(default_factory=Declaration)
+    results: list[Result] = field(default_factory=list)
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, something was judged, and every known deviation still occurs."""
+        statuses = self.counts()
+        return not statuses["failed"] and any(r.cases for r in self.results) and not self.outlived()
+
+    def counts(self) -> Counter[str]:
+        """Status -> rows."""
+        return Counter(result.status for result in self.results)
+
+    def outlived(self) -> list[str]:
+        """Known deviations that matched no case, or whose cases all pass now."""
+        lines = []
+        for deviation in self.deviations:
+            counts = [r.known[deviation.reason] for r in self.results if deviation.reason in r.known]
+            deviating, passing = (sum(c[i] for c in counts) for i in (0, 1))
+            if not deviating:
+                what = f"{passing} cases pass now" if passing else "no case matches it"
+                lines.append(f"known deviation of {deviation.op} ({deviation.reason}): {what}")
+        return lines
+
+    def same_campaign(self, other: Report) -> bool:
+        """Whether rows of one may stand in the other."""
+        mine, theirs = ((r.target, r.seed, r.max_examples, r.declares) for r in (self, other))
+        return mine == theirs
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `to_json` writes; docs/schemas/report.schema.json describes it."""
+        return {
+            "nnref_report": VERSION,
+            "target": self.target,
+            "ok": self.ok,
+            "seed": self.seed,
+            "max_examples": self.max_examples,
+            "declares": self.declares.said(),
+            "versions": {"nnref": nnref.__version__, "numpy": np.__version__, "python": platform.python_version()},
+            "outlived": self.outlived(),
+            "results": [result.to_dict() for result in self.results],
+        }
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The report as JSON, also written to `path` if there is one."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read what `to_json` wrote, for instance to resume.
+
+        Raises
+        ------
+        OptionError : the text is no report.
+        """
+        try:
+            data = json.loads(text)
+            if data["nnref_report"] != VERSION:
+                raise ValueError(f"version {data['nnref_report']}")
+            results = [Result.from_dict(row) for row in data["results"]]
+            return cls(data["target"], data["seed"], data["max_examples"], Declaration(**data["declares"]), results)
+        except (ValueError, KeyError, TypeError) as error:
+            refuse(OptionError, "Report.from_json", "text", "a report of this version", f"{type(error).__name__}: {error}")
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one self-contained page: matrix, margins against the bound, failures with snippets."""
+        from .html import page
+
+        Path(path).write_text(page(self), encoding="utf-8")
+
+    def to_junit(self, path: str | Path) -> None:
+        """Write JUnit XML: a test case for each row."""
+        from .junit import document
+
+        Path(path).write_text(document(self), encoding="utf-8")

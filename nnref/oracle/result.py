@@ -1,0 +1,141 @@
+"""A row of a report: what became of one operation, direction and dtype."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .case import Case, parse
+from .judge import Finding
+
+__all__ = ["STATUSES", "Failure", "Result"]
+
+STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
+QUANTILES = 20
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A smallest failing case, what is wrong with the answer to it, and what the target behaves like there."""
+
+    case: Case
+    finding: Finding
+    hint: str | None = None
+    snippet: str = ""
+
+    @property
+    def descriptor(self) -> str:
+        """One line that reproduces it."""
+        return str(self.case)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        parts = {"descriptor": self.descriptor, "hint": self.hint, "snippet": self.snippet}
+        return parts | {"finding": self.finding.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Failure:
+        """The inverse of `to_dict`."""
+        finding = {**data["finding"], "index": tuple(data["finding"]["index"])}
+        return cls(parse(data["descriptor"]), Finding(**finding), data["hint"], data["snippet"])
+
+
+@dataclass
+class Result:
+    """A row.
+
+    Attributes
+    ----------
+    cases : how many were judged
+    margins : |got − exact| / bound of the passing cases that have a bound, the largest element of each
+    failures : at most one for each data mode, at its smallest case
+    known : reason of a known deviation -> [cases that deviate, cases that match and pass]
+    unsupported : reason -> cases
+    notes : observations that fail nothing
+    lost : why the row could not be run to its end, if it could not
+    """
+
+    op: str
+    direction: str
+    dtype: str
+    cases: int = 0
+    margins: list[float] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    known: dict[str, list[int]] = field(default_factory=dict)
+    unsupported: Counter[str] = field(default_factory=Counter)
+    notes: set[str] = field(default_factory=set)
+    lost: str = ""
+    implemented: bool = True
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Operation and direction."""
+        return f"{self.op}.{self.direction}"
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`."""
+        if not self.implemented:
+            return "not implemented"
+        if self.failures or self.lost:
+            return "failed"
+        if any(deviating for deviating, _ in self.known.values()):
+            return "known deviation"
+        return "passed" if self.cases else "unsupported"
+
+    @property
+    def max_margin(self) -> float:
+        """The largest margin of a passing case."""
+        return max(self.margins, default=0.0)
+
+    @property
+    def median_margin(self) -> float:
+        """The median margin of passing cases that have a bound."""
+        ordered = sorted(self.margins)
+        return ordered[len(ordered) // 2] if ordered else 0.0
+
+    def quantiles(self) -> list[float]:
+        """Margins from least to largest in equal steps of rank, for a plot."""
+        ordered = sorted(self.margins)
+        if len(ordered) <= QUANTILES:
+            return ordered
+        return [ordered[round(i * (len(ordered) - 1) / QUANTILES)] for i in range(QUANTILES + 1)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; margins as quantiles."""
+        return {
+            "op": self.op,
+            "direction": self.direction,
+            "dtype": self.dtype,
+            "status": self.status,
+            "cases": self.cases,
+            "margin_max": self.max_margin,
+            "margin_median": self.median_margin,
+            "margins": self.quantiles(),
+            "failures": [failure.to_dict() for failure in self.failures],
+            "known": {reason: list(counts) for reason, counts in sorted(self.known.items())},
+            "unsupported": dict(sorted(self.unsupported.items())),
+            "notes": sorted(self.notes),
+            "lost": self.lost,
+            "seconds": round(self.seconds, 3),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """The inverse of `to_dict`, but for the margins between the quantiles."""
+        return cls(
+            data["op"],
+            data["direction"],
+            data["dtype"],
+            data["cases"],
+            list(data["margins"]),
+            [Failure.from_dict(failure) for failure in data["failures"]],
+            data["known"],
+            Counter(data["unsupported"]),
+            set(data["notes"]),
+            data["lost"],
+            data["status"] != "not implemented",
+            data["seconds"],
+        )

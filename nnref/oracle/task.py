@@ -1,0 +1,86 @@
+"""A unit of work of a campaign: one row, as something that can be sent to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .case import MODES, Case
+from .declaration import Declaration
+from .deviations import Deviation
+from .repro import side_by_side, snippet
+from .result import Failure, Result
+from .search import search
+from .targets import resolve
+
+__all__ = ["Task", "declaration_of", "function_of", "run_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to search, where, and how hard.
+
+    `target` is the name of one, as `resolve` takes it, or the object itself, which must then be picklable to go to
+    another process.
+    """
+
+    target: Any
+    op: str
+    direction: str
+    dtype: str
+    max_examples: int = 200
+    seed: int = 0
+    modes: tuple[str, ...] = MODES
+    declares: Declaration | None = None
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What identifies its row."""
+        return self.op, self.direction, self.dtype
+
+
+def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | None:
+    """The target's function, None if it has none."""
+    name = op if direction == "forward" else f"{op}_backward"
+    function = target.get(name) if isinstance(target, dict) else getattr(target, name, None)
+    return function if callable(function) else None
+
+
+def declaration_of(target: Any, given: Declaration | None) -> Declaration:
+    """The declaration given, or else the target's own, or else the strictest."""
+    own = getattr(target, "declares", None)
+    return given or (own if isinstance(own, Declaration) else Declaration())
+
+
+def run_task(
+    task: Task,
+    advance: Callable[[int], None] = lambda cases: None,
+    watch: Callable[[Case], None] = lambda case: None,
+) -> Result:
+    """Run a task in this process."""
+    target = resolve(task.target) if isinstance(task.target, str) else task.target
+    function = function_of(target, task.op, task.direction)
+    if function is None:
+        return Result(task.op, task.direction, task.dtype, implemented=False)
+    declares = declaration_of(target, task.declares)
+    result = search(
+        function,
+        task.op,
+        task.direction,
+        dtype=task.dtype,
+        declares=declares,
+        max_examples=task.max_examples,
+        seed=task.seed,
+        modes=task.modes,
+        deviations=task.deviations,
+        advance=advance,
+        watch=watch,
+    )
+    result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
+    return result
+
+
+def _with_snippet(failure: Failure, function: Callable[..., Any], declares: Declaration) -> Failure:
+    return replace(failure, snippet=snippet(failure.case, side_by_side(failure.case, function, declares)))

@@ -1,0 +1,47 @@
+"""The examples run, and do what they say."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    yield pytest.importorskip("digits")
+    sys.modules.pop("digits", None)
+
+
+def test_digits_quick(digits, capsys):
+    """Three epochs: not finished, and yet far from guessing, which is right once in ten."""
+    assert digits.main(["--quick"]) > 0.8
+    said = capsys.readouterr().out
+    assert "100% of predictions are the same" in said
+
+
+def test_a_fold_keeps_the_function_of_a_network_with_statistics_of_its_own(digits):
+    rng = np.random.default_rng(0)
+    data, network = digits.load(rng), digits.build(rng)
+    network(data.images[:64])  # moves the running statistics away from 0 and 1
+    network.eval()
+    merged = digits.folded(network)
+    assert len(merged) == len(network) - 3
+    before, after = network(data.test_images), merged(data.test_images)
+    # float32 rounds to 2^-24; each of some thousand terms in a row of three convolutions is rounded in either network
+    np.testing.assert_allclose(after, before, rtol=0, atol=2**-24 * 2000 * abs(before).max())
+
+
+def test_gradients_vanish_under_sigmoid_and_not_under_relu(digits):
+    """Through six layers sigmoids shrink a gradient 4^6-fold and more, ReLUs with weights to match hardly at all.
+
+    The first layer is left out: it has one input channel where the others have sixteen.
+    """
+    data = digits.load(np.random.default_rng(0))
+    _, second, *_, last = digits.gradient_norms("sigmoid", data, np.random.default_rng(1))
+    assert last / second > 4**6
+    _, second, *_, last = digits.gradient_norms("ReLU", data, np.random.default_rng(1))
+    assert last / second < 4
