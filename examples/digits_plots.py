@@ -46,14 +46,14 @@ def loss(losses: list[float]) -> Figure:
 
 def kernels(before: NDArray[np.float32], after: NDArray[np.float32]) -> Figure:
     """The first layer's kernels (K, 1, 3, 3), before and after the batch norm was folded in: each is scaled by G."""
-    figure, grids = plt.subplots(1, 2, figsize=(8, 4.4), layout="constrained")
+    figure, grids = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", gridspec_kw={"wspace": 0.1})
     titles = ["before the fold: F", "after the fold: G·F"]
     limit = max(abs(before).max(), abs(after).max())
     for axes, weight, title in zip(grids, (before, after), titles, strict=True):
         picture = axes.imshow(tiled(weight[:, 0]), cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.set_title(title)
         axes.set_axis_off()
-    figure.colorbar(picture, ax=grids, shrink=0.7)
+    figure.colorbar(picture, ax=grids, pad=0.03)
     figure.suptitle("Kernels of the first convolution")
     return figure
 

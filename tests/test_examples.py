@@ -1,5 +1,6 @@
 """The examples run, and do what they say."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -12,8 +13,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def digits(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    yield pytest.importorskip("digits")
-    sys.modules.pop("digits", None)
+    yield importlib.import_module("digits")
+    for name in ("digits", "digits_plots"):
+        sys.modules.pop(name, None)
 
 
 def test_digits_quick(digits, capsys):
@@ -21,6 +23,14 @@ def test_digits_quick(digits, capsys):
     assert digits.main(["--quick"]) > 0.8
     said = capsys.readouterr().out
     assert "100% of predictions are the same" in said
+
+
+def test_the_figures_are_written(digits, tmp_path):
+    pytest.importorskip("matplotlib")
+    plots = importlib.import_module("digits_plots")
+    kernels = np.random.default_rng(0).normal(size=(32, 1, 3, 3))
+    plots.save_all(tmp_path / "new", [2.0, 1.0] * 50, kernels, 2 * kernels, {"tanh": [0.1, 0.2]})
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"loss.png", "kernels.png", "gradients.png"}
 
 
 def test_a_fold_keeps_the_function_of_a_network_with_statistics_of_its_own(digits):

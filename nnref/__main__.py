@@ -1,0 +1,5 @@
+"""``python -m nnref`` is ``nnref``."""
+
+from .cli import main
+
+raise SystemExit(main())
