@@ -144,7 +144,7 @@ def _counterexample(layer: Layer, shape: tuple[int, ...]) -> Refutation:
 
     name = f"{layer!r} is affine"
     claim = Claim(name, "f(X+Y) + f(X-Y) = 2 f(X)", "", _midpoint_to_midpoint, two_inputs, ({"shape": shape},))
-    values = find_witness(claim, {"shape": shape}, digits=True)
+    values = find_witness(claim, {"shape": shape}, Digits)
     if values is None:
         raise ArithmeticError(
             f"is_affine: undecided for {layer!r} on {shape}: no polynomial, yet no counterexample found"

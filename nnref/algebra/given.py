@@ -64,6 +64,9 @@ class Given:
     method, arithmetic : str, what the method and its elements are called
     covers, beyond : str, what an agreement shows, and what it does not
     proof : bool, whether it proves that, or tests it
+    digits : bool, whether its counterexamples are decimals, because the law has an exponential in it
+    distinct : bool, whether pixels must differ from another and from 0, in counterexamples too
+    degrees : the `Given` that finds the degree of a law, if the method concludes something from it
     """
 
     method: ClassVar[str]
@@ -71,6 +74,9 @@ class Given:
     covers: ClassVar[str]
     beyond: ClassVar[str]
     proof: ClassVar[bool] = True
+    digits: ClassVar[bool] = False
+    distinct: ClassVar[bool] = False
+    degrees: ClassVar[type[Given] | None] = None
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -94,6 +100,10 @@ class Given:
     def evidence(self, left: Array, right: Array) -> str:
         """How much was compared."""
         return f"{left.size} output{'s' if left.size > 1 else ''}"
+
+    def conclusion(self, degree: int) -> str:
+        """What follows from the degree of left − right as a rational function, to go with the evidence."""
+        raise NotImplementedError
 
     def conv(
         self, inputs: int, outputs: int, kernel: Pair, *, bias: bool = True, tag: str = "", **options: Any

@@ -7,7 +7,8 @@ symbolic            a variable in every element                 for all values o
 zero-one            all images of 0 and 1, and of −1 and 0      for all inputs, of a law in max, min and 0 alone
 orders              pixels and 0 in every possible order        for all inputs without ties, of a law in orders
 basis               0 and every unit vector                     for all inputs, of two affine maps
-identity test       random integers below 2⁶⁴                   but for a stated probability (Schwartz–Zippel)
+exponentials        ±ln 2, ±ln 3, …, more than the degree       for all inputs, of elementwise functions of e^|x|
+identity test       random integers up to 2⁶⁴                   but for a stated probability (Schwartz–Zippel)
 exact derivative    random rationals                            at these points, exactly
 50 digits           random decimals                             at these points, to 45 digits
 small values        0, ±1, 2: few at once                       nothing; but what it finds is a counterexample
@@ -17,6 +18,7 @@ small values        0, ±1, 2: few at once                       nothing; but wh
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
@@ -24,16 +26,20 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic import Polynomial, decimals, fifty_digits, rationals, variables
+from ..errors import OptionError, refuse
 from ..numeric import Array
 from .degree import Degree
 from .given import Given
+from .logarithm import Logarithm
 
 __all__ = [
     "METHODS",
     "Basis",
     "Degrees",
+    "DegreesInExponentials",
     "Digits",
     "ExactDerivative",
+    "Exponentials",
     "IdentityTest",
     "Orders",
     "SmallValues",
@@ -89,6 +95,7 @@ class Orders(Given):
     arithmetic = "Dual over Rational"
     covers = "all inputs without ties at these shapes: the gradient depends on the order alone"
     beyond = "ties and kinks, where it is a convention; other shapes"
+    distinct = True
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """(1, …) -> all of them along the batch."""
@@ -115,6 +122,14 @@ class Basis(Given):
         return rationals(np.eye(1 + pixels, pixels, -1, dtype=int).reshape(-1, *shape[1:]))
 
 
+class Degrees(Given):
+    """Degree 1 in every element: the degrees that a law's sides have."""
+
+    def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
+        """All of degree 1."""
+        return np.full(shape, Degree(1), object)
+
+
 class IdentityTest(Given):
     """Random integers: a law that is false survives with probability at most degree/2⁶⁴."""
 
@@ -123,6 +138,7 @@ class IdentityTest(Given):
     covers = "all values at these shapes, but for the stated probability of a false agreement"
     beyond = "other shapes, rounding"
     proof = False
+    degrees = Degrees
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -130,16 +146,57 @@ class IdentityTest(Given):
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Integers from 1 to 2⁶⁴."""
-        drawn = self._random.integers(0, 2**64, shape, np.uint64, endpoint=False)
-        return rationals(drawn) + 1
+        return rationals(self._random.integers(0, 2**64, shape, np.uint64)) + 1
+
+    def conclusion(self, degree: int) -> str:
+        """The Schwartz–Zippel bound: the degree over the number of integers drawn from."""
+        exponent = math.ceil(math.log10(degree / 2**64))
+        return f" of degree {degree}, false with probability at most 10^{exponent}"
 
 
-class Degrees(Given):
-    """Degree 1 in every element: the degrees that a law's sides have."""
+class DegreesInExponentials(Degrees):
+    """Degree 1 in e^|x|, for either sign of x, and 0 in all else."""
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """±ln of degree 1, the signs in turn."""
+        return _logarithms(self.array(name, *shape))
+
+
+class Exponentials(Given):
+    """Logarithms of 2, 3, 4, … with both signs, for elementwise functions of x whose exponentials are then integers.
+
+    On either side of 0 both sides of such a law are rational functions of e^|x|, and two of them that agree at more
+    points than the degree of their difference are equal. At 0 both are continuous.
+    """
+
+    method = "exponentials"
+    arithmetic = "Logarithm of Rational"
+    covers = "all real inputs: rational functions of e^|x| that agree at more points than their degree"
+    beyond = "rounding"
+    digits = True
+    degrees = DegreesInExponentials
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """All of degree 1."""
-        return np.full(shape, Degree(1), object)
+        """Ones, for a cotangent, in which a gradient is linear."""
+        return rationals(np.ones(shape, int))
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """±ln 2, ±ln 3, …"""
+        pixels = int(np.prod(shape))
+        self._points = pixels // 2
+        return _logarithms(rationals(2 + np.arange(pixels) // 2).reshape(shape))
+
+    def conclusion(self, degree: int) -> str:
+        """How many points there are for this degree; too few are refused."""
+        if self._points <= degree:
+            expected = f"more than {2 * degree + 1} points, the law's degree in e^|x| being {degree}"
+            refuse(OptionError, "prove", "case", f"of {expected}", 2 * self._points)
+        return f" of degree {degree}, at {self._points} values of e^|x| on either side of 0"
+
+
+def _logarithms(exponentials: Array) -> Array:
+    signed = [Logarithm(q, negative=position % 2 == 1) for position, q in enumerate(exponentials.flat)]
+    return np.array(signed, object).reshape(exponentials.shape)
 
 
 class ExactDerivative(Given):
@@ -170,6 +227,7 @@ class Digits(Given):
     covers = "these random points, to 45 digits"
     beyond = "other points and shapes"
     proof = False
+    digits = True
     tolerance = Decimal("1e-45")
 
     def __init__(self, seed: int = 0) -> None:
@@ -202,5 +260,6 @@ class SmallValues(Given):
 
 
 METHODS: dict[str, type[Given]] = {
-    kind.method: kind for kind in (Symbolic, ZeroOne, Orders, Basis, IdentityTest, ExactDerivative, Digits, SmallValues)
+    kind.method: kind
+    for kind in (Symbolic, ZeroOne, Orders, Basis, Exponentials, IdentityTest, ExactDerivative, Digits, SmallValues)
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from ..numeric import Array
 from .claim import Case, Certificate, Claim, Refutation
 from .claims import claims
 from .given import Given
-from .methods import METHODS, Degrees, Digits, IdentityTest, SmallValues, Symbolic
+from .methods import METHODS, SmallValues, Symbolic
 from .witness import Values, find_witness, flat, nested, shapes, smallest_witness
 
 __all__ = ["find", "prove", "verify"]
@@ -106,7 +105,7 @@ def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
     if isinstance(result, Certificate):
         again = prove(result.claim, *result.cases, method=result.method, seed=result.seed)
         return isinstance(again, Certificate) and again.evidence == result.evidence
-    values = Values(result.witness, digits=result.method == Digits.method)
+    values = Values(result.witness, kind=METHODS[result.method])
     sides = values.differ(find(result.claim), result.case)
     return sides is not None and [nested(side) for side in sides] == [result.left, result.right]
 
@@ -121,20 +120,19 @@ def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Ref
     left, right = map(flat, sides)
     with given.context():
         if shapes(sides[0]) == shapes(sides[1]) and given.agree(left, right).all():
-            return given.evidence(left, right) + _chance_of_error(claim, kind, case)
-    values = find_witness(claim, case, digits=kind is Digits)
+            return given.evidence(left, right) + _conclusion(claim, given, case)
+    values = find_witness(claim, case, kind)
     if values is None:
         raise ArithmeticError(f"prove: {claim.name}: both sides differ, but on no numbers that were tried")
     return refutation(claim, kind, case, values, left, right)
 
 
-def _chance_of_error(claim: Claim, kind: type[Given], case: Case) -> str:
-    """The Schwartz–Zippel bound of an identity test: degree of left − right over the number of integers drawn from."""
-    if kind is not IdentityTest:
+def _conclusion(claim: Claim, given: Given, case: Case) -> str:
+    """What a method concludes from the degree of left − right, if it does."""
+    if given.degrees is None:
         return ""
-    pairs = zip(*map(flat, claim.sides(Degrees(), case)), strict=True)
-    degree = max(max(a.above + b.below, b.above + a.below) for a, b in pairs)
-    return f" of degree {degree}, false with probability at most 10^{math.ceil(math.log10(degree / 2**64))}"
+    pairs = zip(*map(flat, claim.sides(given.degrees(), case)), strict=True)
+    return given.conclusion(max(max(a.above + b.below, b.above + a.below) for a, b in pairs))
 
 
 def refutation(

@@ -97,7 +97,7 @@ class Simplified:
     @property
     def certificates(self) -> dict[str, Certificate | Refutation]:
         """Claim -> the outcome of `prove`, for every claim that a step rests on; proved when asked for."""
-        return {step.claim: prove(step.claim) for step in self.steps}
+        return {claim: prove(claim) for claim in dict.fromkeys(step.claim for step in self.steps)}
 
     def __str__(self) -> str:
         """Readable, a line for each step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
@@ -13,6 +14,7 @@ import numpy as np
 from ..arithmetic import decimal, fifty_digits, rational
 from ..numeric import Array
 from .claim import Case, Claim
+from .given import Given
 from .methods import SmallValues
 
 __all__ = ["Values", "find_witness", "flat", "nested", "shapes", "smallest_witness"]
@@ -26,33 +28,48 @@ Slot = tuple[str, tuple[int, ...]]
 class Values(SmallValues):
     """Given values: those of a counterexample, and neutral ones where it has none.
 
+    Parameters
+    ----------
+    values : name -> nested lists, or (name, index) -> number; neutral where it has none
+    kind : the method whose claims they refute; it says whether they are decimals, and whether pixels are distinct
+
     Attributes
     ----------
     given : name -> array, all that a law has asked for
     candidates : slot -> what may be there instead, with its cost
     """
 
-    def __init__(self, values: Mapping[Any, Any] | None = None, digits: bool = False) -> None:
+    def __init__(self, values: Mapping[Any, Any] | None = None, kind: type[Given] = SmallValues) -> None:
         super().__init__()
-        self.values, self.digits = values or {}, digits
+        self.values, self.kind = values or {}, kind
         self.given: dict[str, Array] = {}
         self.candidates: dict[Slot, tuple[tuple[int, int], ...]] = {}
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """The given values, or else the neutral ones with single elements replaced."""
-        element = decimal if self.digits else rational
-        array = np.empty(shape, object)
+        candidates = tuple(c for c in CANDIDATES[neutral] if c[1] > 0 or not positive)
+        return self._filled(name, np.full(shape, neutral), candidates)
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """The same; but 1, 2, 3, … and zeros for neutral, where pixels must be distinct."""
+        if not self.kind.distinct:
+            return self.array(name, *shape)
+        return self._filled(name, 1 + np.arange(math.prod(shape)).reshape(shape), ((1, -1), (2, -2)))
+
+    def _filled(self, name: str, neutral: Array, candidates: tuple[tuple[int, int], ...]) -> Array:
+        element = decimal if self.kind.digits else rational
+        array = np.empty(neutral.shape, object)
         whole = np.asarray(self.values[name]) if name in self.values else None
-        for index in np.ndindex(shape):
-            value = self.values.get((name, index), neutral) if whole is None else whole[index]
+        for index in np.ndindex(neutral.shape):
+            value = self.values.get((name, index), neutral[index]) if whole is None else whole[index]
             array[index] = element(value)
-            self.candidates[name, index] = tuple(c for c in CANDIDATES[neutral] if c[1] > 0 or not positive)
+            self.candidates[name, index] = candidates
         self.given[name] = array
         return array
 
     def context(self) -> AbstractContextManager[Any]:
         """Fifty digits, where the values are decimals."""
-        return fifty_digits() if self.digits else nullcontext()
+        return fifty_digits() if self.kind.digits else nullcontext()
 
     def differ(self, claim: Claim, case: Case) -> tuple[Array, Array] | None:
         """Both sides where the law fails on these values; None where it holds, or where a number does not exist."""
@@ -60,43 +77,45 @@ class Values(SmallValues):
             left, right = claim.sides(self, case)
         except ArithmeticError:
             return None
+        if self.kind.distinct and len({0, *self.given["x"].flat}) <= self.given["x"].size:
+            return None
         one, other = flat(left), flat(right)
         if shapes(left) != shapes(right):
             return one, other
         return None if all(map(self._same, one, other)) else (one, other)
 
     def _same(self, one: Any, other: Any) -> bool:
-        if self.digits:
+        if self.kind.digits:
             return abs(one - other) <= Decimal("1e-40") * max(abs(one), abs(other), 1)
         return bool(one == other)
 
 
-def smallest_witness(claim: Claim, case: Case, digits: bool = False) -> Values | None:
+def smallest_witness(claim: Claim, case: Case, kind: type[Given] = SmallValues) -> Values | None:
     """Values of least total cost on which the claim's sides differ, or None after `TRIES` of them."""
-    recorder = Values(digits=digits)
+    recorder = Values(kind=kind)
     recorder.differ(claim, case)
     slots = tuple(recorder.candidates.items())
     by_cost = (_assignments(slots, cost) for cost in range(LARGEST_COST))
     for values in itertools.islice(itertools.chain.from_iterable(by_cost), TRIES):
-        attempt = Values(values, digits)
+        attempt = Values(values, kind)
         if attempt.differ(claim, case) is not None:
             return attempt
     return None
 
 
-def find_witness(claim: Claim, case: Case, digits: bool = False) -> Values | None:
+def find_witness(claim: Claim, case: Case, kind: type[Given] = SmallValues) -> Values | None:
     """A smallest counterexample, or one of random small numbers, or None."""
-    return smallest_witness(claim, case, digits) or _random_witness(claim, case, digits)
+    return smallest_witness(claim, case, kind) or _random_witness(claim, case, kind)
 
 
-def _random_witness(claim: Claim, case: Case, digits: bool) -> Values | None:
+def _random_witness(claim: Claim, case: Case, kind: type[Given]) -> Values | None:
     """For laws that no few small numbers refute."""
     random = np.random.default_rng(0)
-    recorder = Values(digits=digits)
+    recorder = Values(kind=kind)
     recorder.differ(claim, case)
+    least = {slot: 1 if all(value > 0 for _, value in c) else -9 for slot, c in recorder.candidates.items()}
     for _ in range(TRIES // 10):
-        drawn = {slot: int(random.integers(1 if slot[0].startswith("r") else -9, 10)) for slot in recorder.candidates}
-        attempt = Values(drawn, digits)
+        attempt = Values({slot: int(random.integers(low, 10)) for slot, low in least.items()}, kind)
         if attempt.differ(claim, case) is not None:
             return attempt
     return None
@@ -126,7 +145,7 @@ def flat(side: Any) -> Array:
 
 def nested(array: Array) -> Any:
     """Nested lists of the elements as str; decimals to twelve digits."""
-    return np.frompyfunc(_as_text, 1, 1)(array).tolist() if array.size else array.tolist()
+    return np.asarray(np.frompyfunc(_as_text, 1, 1)(array), object).tolist()
 
 
 def _as_text(element: Any) -> str:

@@ -22,6 +22,7 @@ from ..layers.max_pool2d import max_pool2d_backward as layer_max_pool2d_backward
 from ..layers.zero_pad2d import zero_pad2d as layer_zero_pad2d
 from ..layers.zero_pad2d import zero_pad2d_backward as layer_zero_pad2d_backward
 from ..numeric import Array
+from ..windows import Windows
 from .rounding import Allowance, Precision, exact
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "global_avg_pool2d_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "tied_pixels",
     "zero_pad2d",
     "zero_pad2d_backward",
 ]
@@ -74,6 +76,19 @@ def max_pool2d_backward(dy: Array, x: Array, *, precision: Precision, **options:
     """γ_{n+2} of the gradient on magnitudes, n = kh·kw."""
     (magnitude,) = layer_max_pool2d_backward(np.abs(dy), x, **options)
     return (Allowance(precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1), magnitude),)
+
+
+def tied_pixels(x: Array, *, kernel_size: Any, ceil_mode: bool, **options: Any) -> Array:
+    """Which pixels are one of several maxima of a window: (N, C, H, W) bools."""
+    y = layer_max_pool2d(x, kernel_size=kernel_size, ceil_mode=ceil_mode, **options)
+    geometry = (options["stride"], options["padding"], options["dilation"], ceil_mode)
+    windows = Windows.plan("tied_pixels", x.shape, kernel_size, *geometry)
+    maxima, tied = np.zeros(y.shape, int), np.zeros(x.shape, bool)
+    for tap in windows.taps():
+        maxima[tap.out] += x[tap.image] == y[tap.out]
+    for tap in windows.taps():
+        tied[tap.image] |= (x[tap.image] == y[tap.out]) & (maxima[tap.out] > 1)
+    return tied
 
 
 def flatten(x: Array, *, precision: Precision) -> Allowance:

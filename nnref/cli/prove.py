@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from ..algebra import Certificate, Claim, Refutation, claims, prove
 from ..algebra.claim import written
 from ..algebra.proving import find
@@ -101,9 +105,6 @@ def _as_json(settled: Iterable[Settled]) -> dict[str, Any]:
 
 
 def _print_table(settled: list[Settled], details: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)
@@ -135,4 +136,4 @@ def _shapes(outcome: Certificate | Refutation) -> str:
 def _reach(outcome: Certificate | Refutation) -> str:
     if isinstance(outcome, Certificate):
         return outcome.covers
-    return f"counterexample: {written(outcome.left)} ≠ {written(outcome.right)}"
+    return escape(f"counterexample: {written(outcome.left)} ≠ {written(outcome.right)}")

@@ -20,6 +20,8 @@ from .judge import NOT_COMPUTED, Finding, Verdict
 from .operations import OPERATIONS
 from .report import Report
 from .result import Failure, Result
+from .targets.process import process_target
+from .vectors import check_results, read_case, write_vectors
 
 __all__ = [
     "NOT_COMPUTED",
@@ -37,7 +39,11 @@ __all__ = [
     "arrays_of",
     "cases",
     "check",
+    "check_results",
     "conform",
     "parse",
+    "process_target",
+    "read_case",
     "read_deviations",
+    "write_vectors",
 ]

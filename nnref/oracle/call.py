@@ -14,11 +14,19 @@ from .case import Case
 from .data import Arrays, laid_out
 from .judge import NOT_COMPUTED, Finding
 
-__all__ = ["Answer", "Unsupported", "call"]
+__all__ = ["Answer", "TargetDied", "Unsupported", "call"]
 
 
 class Unsupported(Exception):
     """Raised by a target to say that it does not support a case; the argument says why."""
+
+
+class TargetDied(Exception):
+    """Raised by a target in another process, when that ended or stands still; `kind` is that of the finding."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -33,22 +41,40 @@ class Answer:
 def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
     """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
     given = [None if a is None else laid_out(a, case.layout) for a in arrays.values()]
-    before = np.geterr()
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = function(*given, **options)
+            before = _global_state()
+            # a program of its own is told the whole case
+            told = getattr(function, "takes_case", False)
+            result = function(case, given, options) if told else function(*given, **options)
+            after = _global_state()
             outputs = _outputs(case, result)
     except Unsupported as reason:
         return Answer(unsupported=str(reason) or "no reason given")
+    except TargetDied as death:
+        return Answer(finding=Finding(death.kind, str(death)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
         return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_brief(error)}"))
-    if np.geterr() != before:
-        np.seterr(**before)
-        return Answer(finding=Finding("global state", f"{case.function} changed np.seterr"))
+    for what, was in before.items():
+        if after[what] != was:
+            return Answer(finding=Finding("global state", f"{case.function} changed {what}"))
     return Answer(outputs, _side_effect(case, arrays, given, outputs))
+
+
+def _global_state() -> dict[str, Any]:
+    """What a kernel has no business to change."""
+    random: Any = np.random.get_state(legacy=False)
+    return {
+        "np.seterr": np.geterr(),
+        "NumPy's global random state": (random["state"]["pos"], random["state"]["key"][:2].tobytes()),
+        "the handling of subnormal numbers (flush to zero)": bool(LEAST_NORMAL / TWO),
+    }
+
+
+LEAST_NORMAL, TWO = np.float32(2.0**-126), np.float32(2)
 
 
 def _outputs(case: Case, result: Any) -> tuple[Any, ...]:

@@ -26,17 +26,19 @@ class Disagreement(AssertionError):
     expected, got : the results there, by name (arrays; `got` is empty if the call itself failed)
     bound : by name, how far each element may be from `expected`
     margin : |got − expected| / bound of the worst element
+    hint : what the function behaves like, where that is known
     snippet : a script that needs NumPy and the function alone
     """
 
     def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
         case, finding = failure.case, failure.finding
-        self.case, self.finding, self.descriptor = case, finding, str(case)
+        self.case, self.finding, self.descriptor, self.hint = case, finding, str(case), failure.hint
         side = side_by_side(case, function, declares)
         self.expected, self.bound, self.got = side.expected, side.bound, side.got
         self.margin = finding.margin
         self.snippet = snippet(case, side)
-        super().__init__(f"{finding.message}\n  case: {self.descriptor}")
+        hint = f"\n  it behaves {failure.hint}" if failure.hint else ""
+        super().__init__(f"{finding.message}{hint}\n  case: {self.descriptor}")
 
 
 def check(

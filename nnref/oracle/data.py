@@ -145,8 +145,8 @@ def _normal(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
 
 
 def _adversarial(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
-    """By the seed: everything cancels; or a large mean with a small spread; or one huge among small."""
-    kind, half = case.seed % 3, format_of(case.dtype).bits < 24
+    """By the seed, so that all arrays are alike: all cancels; or a large mean, a small spread; or one huge among small."""
+    kind, half = (case.seed // 7 + case.seed) % 3, format_of(case.dtype).bits < 24
     if name in POSITIVE:
         return np.abs(raw.normal(shape)) * raw.scale(1 if half else 3) ** 2
     if kind == 0:
@@ -202,12 +202,12 @@ def _one_hot(raw: Raw, arrays: Arrays, name: str) -> None:
 
 
 def _sprinkle(raw: Raw, arrays: Arrays, case: Case) -> None:
-    """By the seed: NaN and infinities; subnormals; ties and signed zeros; nothing but −inf."""
+    """NaN and infinities; or subnormals; or ties and signed zeros; or nothing but −inf."""
     name = _special_array(raw, arrays, case)
     array = arrays.get(name)
     if array is None or not array.size:
         return
-    kind = case.seed % 4
+    kind = raw.one(4)
     if kind == 0:
         values = np.array([np.nan, np.inf, -np.inf])
         for _ in range(1 + raw.one(3)):

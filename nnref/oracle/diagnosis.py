@@ -31,9 +31,9 @@ DECLARATIONS = (
     ({"square_root": "approximate"}, "as if its square root were approximate"),
     ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),
     ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
+    ({"accumulate": "float32"}, "as if it accumulated in float32"),
     ({"inputs": "tf32"}, "as if inputs were rounded to 11 bits (TF32 or float16)"),
     ({"inputs": "bfloat16"}, "as if inputs were rounded to 8 bits (bfloat16)"),
-    ({"accumulate": "float32"}, "as if it accumulated in float32"),
     ({"accumulate": "float16"}, "as if it accumulated in float16"),
     ({"accumulate": "bfloat16"}, "as if it accumulated in bfloat16"),
 )
@@ -53,6 +53,8 @@ def behaves_as(function: Callable[..., Any], cases: Sequence[Case], declares: De
         if said | changes != said and (weaker or not set(changes) & {"inputs", "accumulate"}):
             if all(_agrees(function, probe, relaxed, _unaltered) for probe in probes):
                 return words
+    if "eps" in cases[0].geometry:  # data with an exact root have none for another eps
+        probes = [probe.but(mode="normal") for probe in probes]
     for words, altered in _altered(probes[-1]):
         if all(_agrees(function, probe, declares, altered) for probe in probes):
             return words
@@ -109,10 +111,9 @@ def _altered(case: Case) -> Iterator[tuple[str, Altered]]:
     if g.get("bias", (0,))[0]:
         yield "as if the bias were ignored", _zero("bias")
     if "eps" in g:
+        for eps in ("1e-6", "1e-5", "1e-3"):
+            yield f"as if eps were {eps}", _set("eps", float(eps))
         yield "as if eps were missing", _set("eps", 0.0)
-        yield "as if eps were 1e-6", _set("eps", 1e-6)
-        yield "as if eps were 1e-5", _set("eps", 1e-5)
-        yield "as if eps were 1e-3", _set("eps", 1e-3)
     for flag in ("ceil_mode", "count_include_pad"):
         if flag in g:
             yield f"as if {flag} were {not g[flag][0]}", _set(flag, not g[flag][0])

@@ -1,19 +1,24 @@
-"""All small geometries of a windowed operation along one axis: where most bugs of pooling and padding live.
+"""Cases that every run visits, because bugs live there.
 
-Image 1 to 6, kernel 1 to 3, stride 1 to 3, each padding 0 to 2, dilation 1 or 2, every flag; the other axis trivial.
-Whether the vertical or the horizontal axis is taken alternates, and so do data and layout, by position.
+`small_geometries`: all of a windowed operation along one axis. Image 1 to 6, kernel 1 to 3, stride 1 to 3, each padding
+0 to 2, dilation 1 or 2, every flag; the other axis trivial. Which axis is taken alternates, and so does the layout.
+
+`critical_sizes`: widths around the lengths of vector registers, numbers of channels around the edges of tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from .case import LAYOUTS, Case
 from .operations import Geometry, Operation
 
-__all__ = ["small_geometries"]
+__all__ = ["critical_sizes", "small_geometries"]
 
+WIDTHS = (*range(2, 36), 63, 64, 65, 127, 128, 129)
+CHANNELS = (4, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65)
+CHANNEL_FIELDS = ("C", "Cg", "Kg", "K", "M", "groups")
 FLAGS = ("ceil_mode", "count_include_pad")
 
 
@@ -44,3 +49,21 @@ def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterat
         if operation.fits(geometry):
             layout = LAYOUTS[number % len(LAYOUTS)]
             yield Case(operation.name, direction, dtype, "integers", layout, number, geometry)
+
+
+def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases with one size large and all else small, each in two of the `modes`.
+
+    >>> from nnref.oracle.operations import OPERATIONS
+    >>> len(list(critical_sizes(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
+    44
+    """
+    base: Geometry = {name: tuple(max(1, v) if name == "N" else v for v in low) for name, low in operation.least.items()}
+    if "kernel" in base:
+        base |= {"kernel": (1, 3), "padding": (0, 0, 1, 1)} if "padding" in base else {"kernel": (1, 3)}
+    sizes = [("W", width) for width in WIDTHS] + [(name, count) for name in CHANNEL_FIELDS for count in CHANNELS]
+    for number, (name, size) in enumerate(sizes):
+        geometry = base | {name: (size,)}
+        if name in base and operation.fits(geometry):
+            for mode in [mode for mode in ("integers", "normal") if mode in modes]:
+                yield Case(operation.name, direction, dtype, mode, "contiguous", number, geometry)

@@ -20,9 +20,13 @@ from .data import dtype_of
 from .declaration import Declaration
 from .reference import Expectation
 
-__all__ = ["NOT_COMPUTED", "Finding", "Verdict", "judge", "output_names"]
+__all__ = ["NOT_COMPUTED", "Finding", "Settled", "Verdict", "judge", "judge_settled", "output_names", "settle"]
 
 REFERENCE_AND_OUTWARD_ROUNDING = 1 + 2.0**-28
+UNORDERED = ("batch_norm2d_train", "softmax_cross_entropy")  # ∞ − ∞·p is NaN or not by the order of terms
+
+# (exact result, bound of the judge), None for the gradient of an absent bias
+Settled = tuple["tuple[Array, Array] | None", ...]
 
 
 class _NotComputed:
@@ -71,6 +75,20 @@ def output_names(case: Case) -> tuple[str, ...]:
 
 def judge(case: Case, outputs: tuple[Any, ...], expected: Expectation, declares: Declaration) -> Verdict:
     """Hold the outputs of a target against the expectation."""
+    return judge_settled(case, outputs, settle(case, expected, declares), declares)
+
+
+def settle(case: Case, expected: Expectation, declares: Declaration) -> Settled:
+    """The exact results, each with the bound that its elements are held to.
+
+    That is the bound of the arithmetic with the rounding of storage on top; 0 where the result is not finite, for it
+    must be the same then; NaN where there is no verdict.
+    """
+    return tuple(None if pair is None else (pair[0], _bound(case, *pair, declares)) for pair in expected)
+
+
+def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, declares: Declaration) -> Verdict:
+    """Hold the outputs of a target against exact results and their bounds, from `settle`."""
     names = output_names(case)
     if len(outputs) != len(expected):
         return _wrong("structure", f"{case.function} must return {len(expected)} results {names}, got {len(outputs)}")
@@ -90,16 +108,14 @@ def judge(case: Case, outputs: tuple[Any, ...], expected: Expectation, declares:
     return Verdict(None, margin, judged)
 
 
-def _judge_output(
-    case: Case, name: str, got: Any, exact: Array, allowance: Allowance, declares: Declaration
-) -> Verdict:
+def _judge_output(case: Case, name: str, got: Any, exact: Array, bound: Array, declares: Declaration) -> Verdict:
     if got.shape != exact.shape:
         return _wrong("shape", f"{name} must have shape {exact.shape}, got {got.shape}", name)
     if got.dtype != dtype_of(case.dtype):
         return _wrong("dtype", f"{name} must have dtype {case.dtype}, got {got.dtype}", name)
     with np.errstate(all="ignore"):
         error, value = _error(got, exact), exact.astype(np.float64)
-        bound, settled = _settled(value, allowance, declares, case)
+        settled = ~np.isnan(bound)
         if np.all((error <= bound) | ~settled):
             ratio = np.where(settled & (bound > 0), error / np.where(bound > 0, bound, 1), 0)
             return Verdict(None, float(ratio.max(initial=0)), int(settled.sum()))
@@ -120,17 +136,18 @@ def _error(got: Array, exact: Array) -> Array:
         return np.asarray(np.abs(decimals(got) - exact), object).astype(np.float64)
 
 
-def _settled(exact: Array, allowance: Allowance, declares: Declaration, case: Case) -> tuple[Array, Array]:
-    """The bound with the rounding of storage, and where it settles anything."""
+def _bound(case: Case, result: Array, allowance: Allowance, declares: Declaration) -> Array:
     precision = declares.precision(case.dtype)
     storage, bound = precision.storage, allowance.bound
-    if storage.bits < precision.accumulate.bits:
-        lost = storage.normal if precision.flush else storage.subnormal
-        rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
-        bound = np.where(bound == 0, 0.0 if _is_selection(case) else bound, rounded)
-    bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
-    fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
-    return bound, (fits & ~np.isnan(allowance.bound)) | ~np.isfinite(exact)
+    with np.errstate(all="ignore"):
+        exact = result.astype(np.float64)
+        if storage.bits < precision.accumulate.bits:
+            lost = storage.normal if precision.flush else storage.subnormal
+            rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
+            bound = np.where(bound == 0, 0.0 if _is_selection(case) else bound, rounded)
+        bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
+        fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
+    return np.where(np.isfinite(exact), np.where(fits, bound, np.nan), 0.0)
 
 
 def _is_selection(case: Case) -> bool:
@@ -145,7 +162,7 @@ def _right(
     right = np.where(np.isfinite(exact), error <= bound, same)
     if declares.nan == "any":
         right |= np.isnan(exact)
-    if case.op in ("batch_norm2d_train", "softmax_cross_entropy"):  # ∞ − ∞·p is NaN or not by the order of terms
+    if case.op in UNORDERED:
         right |= ~np.isfinite(exact) & ~np.isfinite(got)
     return right
 
@@ -156,7 +173,7 @@ def _worst(name: str, got: Array, exact: Array, error: Array, bound: Array, wron
         excess = np.where(wrong, np.nan_to_num(ratio, nan=np.inf), -1)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     e, g, b = float(exact[index]), float(got[index]), float(bound[index])
-    margin = float(error[index] / b) if b > 0 else np.inf
+    margin = float(error[index]) / b if b > 0 and np.isfinite(e) else np.inf
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     text = f"{place} must be {e!r}" + (f" ± {b:.3g}" if b > 0 else " exactly") + f", got {g!r}"
     if b > 0 and np.isfinite(margin):

@@ -16,6 +16,7 @@ import nnref
 from ..algebra.reductions.batch_norm import fuse_conv_batch_norm, fuse_conv_transpose_batch_norm
 from ..arithmetic import decimals, fifty_digits
 from ..bounds import Allowance
+from ..bounds.pooling import tied_pixels
 from ..numeric import Array
 from .case import Case
 from .data import Arrays, quantum_of
@@ -73,6 +74,9 @@ def _allowances(
         extra["absolute"] = declares.tanh == "sigmoid"
     found = bound(*arrays, **options, **extra, precision=precision)
     found = (found,) if isinstance(found, Allowance) else found
+    if case.function == "max_pool2d_backward" and declares.ties == "any":
+        tied = tied_pixels(arrays[1], **options)
+        return (Allowance(np.where(tied, np.nan, found[0].bound), found[0].magnitude),)
     quantum = quantum_of(case)
     if quantum is None or (declares.square_root != "rounded" and "eps" in options):
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ __all__ = ["Report"]
 VERSION = 1  # of the JSON
 
 
+def _versions() -> dict[str, str]:
+    return {"nnref": nnref.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
 @dataclass
 class Report:
     """What a target did on every operation.
@@ -33,6 +37,7 @@ class Report:
     results : a row for each operation, direction and dtype
     declares : what the target states about its arithmetic
     deviations : the known ones that were looked for
+    versions : of nnref, NumPy and Python, where the campaign ran
     """
 
     target: str
@@ -41,6 +46,7 @@ class Report:
     declares: Declaration = field(default_factory=Declaration)
     results: list[Result] = field(default_factory=list)
     deviations: tuple[Deviation, ...] = ()
+    versions: dict[str, str] = field(default_factory=_versions)
 
     @property
     def ok(self) -> bool:
@@ -77,21 +83,23 @@ class Report:
             "seed": self.seed,
             "max_examples": self.max_examples,
             "declares": self.declares.said(),
-            "versions": {"nnref": nnref.__version__, "numpy": np.__version__, "python": platform.python_version()},
+            "versions": self.versions,
+            "deviations": [asdict(deviation) for deviation in self.deviations],
             "outlived": self.outlived(),
             "results": [result.to_dict() for result in self.results],
         }
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The report as JSON, also written to `path` if there is one."""
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = text.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair is none of Unicode's text
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read what `to_json` wrote, for instance to resume.
+        """Read what `to_json` wrote, for instance to resume: all of it but the margins between the quantiles.
 
         Raises
         ------
@@ -102,8 +110,11 @@ class Report:
             if data["nnref_report"] != VERSION:
                 raise ValueError(f"version {data['nnref_report']}")
             results = [Result.from_dict(row) for row in data["results"]]
-            return cls(data["target"], data["seed"], data["max_examples"], Declaration(**data["declares"]), results)
-        except (ValueError, KeyError, TypeError) as error:
+            declares = Declaration(**data["declares"])
+            deviations = tuple(Deviation(**entry) for entry in data["deviations"])
+            head = (data["target"], data["seed"], data["max_examples"])
+            return cls(*head, declares, results, deviations, data["versions"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             refuse(OptionError, "Report.from_json", "text", "a report of this version", f"{type(error).__name__}: {error}")
 
     def to_html(self, path: str | Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +15,18 @@ __all__ = ["STATUSES", "Failure", "Result"]
 
 STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
 QUANTILES = 20
+NUMBERS = ("expected", "got", "bound", "margin")  # of a finding
+
+
+def plain(value: float | None) -> float | str | None:
+    """A number for JSON, which has none that is not finite: those become text that `float` reads.
+
+    >>> plain(0.5), plain(float("-inf")), plain(float("nan"))
+    (0.5, '-Infinity', 'NaN')
+    """
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
 @dataclass(frozen=True)
@@ -29,15 +43,21 @@ class Failure:
         """One line that reproduces it."""
         return str(self.case)
 
+    def command(self, target: str) -> str:
+        """The command that runs it again."""
+        return f'nnref repro "{self.descriptor}" {shlex.quote(target)}'
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        parts = {"descriptor": self.descriptor, "hint": self.hint, "snippet": self.snippet}
-        return parts | {"finding": self.finding.to_dict()}
+        finding = self.finding.to_dict()
+        finding |= {name: plain(finding[name]) for name in NUMBERS}
+        return {"descriptor": self.descriptor, "hint": self.hint, "snippet": self.snippet, "finding": finding}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Failure:
         """The inverse of `to_dict`."""
         finding = {**data["finding"], "index": tuple(data["finding"]["index"])}
+        finding |= {name: None if finding[name] is None else float(finding[name]) for name in NUMBERS}
         return cls(parse(data["descriptor"]), Finding(**finding), data["hint"], data["snippet"])
 
 
@@ -92,16 +112,23 @@ class Result:
 
     @property
     def median_margin(self) -> float:
-        """The median margin of passing cases that have a bound."""
+        """The median margin of passing cases that have a bound, the lower of two."""
         ordered = sorted(self.margins)
-        return ordered[len(ordered) // 2] if ordered else 0.0
+        return ordered[(len(ordered) - 1) // 2] if ordered else 0.0
 
     def quantiles(self) -> list[float]:
         """Margins from least to largest in equal steps of rank, for a plot."""
         ordered = sorted(self.margins)
         if len(ordered) <= QUANTILES:
             return ordered
-        return [ordered[round(i * (len(ordered) - 1) / QUANTILES)] for i in range(QUANTILES + 1)]
+        return [ordered[i * (len(ordered) - 1) // QUANTILES] for i in range(QUANTILES + 1)]
+
+    def distinct_failures(self) -> list[list[Failure]]:
+        """Failures in groups that look alike: the same kind of finding, and the same hint."""
+        groups: dict[tuple[str, str | None], list[Failure]] = {}
+        for failure in self.failures:
+            groups.setdefault((failure.finding.kind, failure.hint), []).append(failure)
+        return list(groups.values())
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; margins as quantiles."""
@@ -111,9 +138,9 @@ class Result:
             "dtype": self.dtype,
             "status": self.status,
             "cases": self.cases,
-            "margin_max": self.max_margin,
-            "margin_median": self.median_margin,
-            "margins": self.quantiles(),
+            "margin_max": plain(self.max_margin),
+            "margin_median": plain(self.median_margin),
+            "margins": [plain(margin) for margin in self.quantiles()],
             "failures": [failure.to_dict() for failure in self.failures],
             "known": {reason: list(counts) for reason, counts in sorted(self.known.items())},
             "unsupported": dict(sorted(self.unsupported.items())),
@@ -130,7 +157,7 @@ class Result:
             data["direction"],
             data["dtype"],
             data["cases"],
-            list(data["margins"]),
+            [float(margin) for margin in data["margins"]],
             [Failure.from_dict(failure) for failure in data["failures"]],
             data["known"],
             Counter(data["unsupported"]),

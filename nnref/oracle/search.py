@@ -1,7 +1,8 @@
 """The search of one operation, direction and dtype for a failure: a row of the report.
 
-Every small geometry comes first, then cases drawn by hypothesis and steered towards large margins. A failure in one
-data mode does not hide another: the mode is left out from then on, and the search goes on. Each failure is shrunk.
+Every small geometry and every critical size come first, then for each data mode cases drawn by hypothesis, steered
+towards large margins. A failure in one mode does not hide another: the search of that mode ends, and the others go on.
+Each failure is shrunk.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from .declaration import Declaration
 from .deviations import Deviation
 from .diagnosis import behaves_as
 from .draw import cases
-from .geometries import small_geometries
+from .geometries import critical_sizes, small_geometries
 from .judge import Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
 from .result import Failure, Result
 from .shrink import shrink
 
-__all__ = ["Tester", "search"]
+__all__ = ["Tester", "drawn", "search"]
 
+DEADLY = {"seeds": 1, "budget": 200}
 REPEATED = 16  # calls made twice, to see whether the bits are the same
 
 
@@ -101,7 +103,8 @@ class _Search:
             known = any(d.matches(case) for d in self.deviations)
             return None if isinstance(verdict, str) or known else verdict.finding
 
-        case, finding = shrink(failure.case, failure.finding, failing)
+        deadly = failure.finding.kind in ("crash", "hang")  # each costs a new program, or a full wait
+        case, finding = shrink(failure.case, failure.finding, failing, **(DEADLY if deadly else {}))
         told = finding.kind in ("value", "shape")
         hint = behaves_as(tester.function, (case, failure.case), tester.declares) if told else None
         return Failure(case, finding, hint)
@@ -128,15 +131,17 @@ def search(
     if "integers" in modes:
         for case in small_geometries(OPERATIONS[op], direction, dtype):
             run.visit(case)
-            if "integers" in run.failing:
-                break
-    _drawn(cases(op, direction=direction, dtype=dtype, modes=modes), run.visit, max_examples, seed)
+    for case in critical_sizes(OPERATIONS[op], direction, dtype, modes):
+        run.visit(case)
+    for position, mode in enumerate(modes):
+        share = (max_examples + position) // len(modes)
+        drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)
     run.result.failures = [run.explained(failure) for failure in run.failing.values()]
     run.result.seconds = time.perf_counter() - started
     return run.result
 
 
-def _drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
+def drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
     """Let hypothesis draw cases, steered by the margin that `visit` returns."""
     if max_examples < 1:
         return

@@ -7,7 +7,8 @@ largest margin is kept. What `check` reports can be worked out by hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from math import prod
 
 from .case import Case
@@ -16,8 +17,8 @@ from .judge import Finding
 __all__ = ["Failing", "elements", "shrink"]
 
 Failing = Callable[[Case], Finding | None]
-SEEDS = 8
-BUDGET = 4000  # calls
+SEEDS = (8, 64)
+BUDGET = 8000  # calls
 
 
 def elements(case: Case) -> int:
@@ -26,41 +27,33 @@ def elements(case: Case) -> int:
 
 
 def shrink(
-    case: Case, finding: Finding, failing: Failing, seeds: int = SEEDS, budget: int = BUDGET
+    case: Case, finding: Finding, failing: Failing, rounds: Sequence[int] = SEEDS, budget: int = BUDGET
 ) -> tuple[Case, Finding]:
-    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls."""
+    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls.
+
+    A smaller case is tried with as many seeds as the round says: few at first, to get down fast, then many, for a
+    failure that few data show.
+    """
     calls = 0
 
-    def attempt(candidate: Case, seeds: range | list[int]) -> tuple[Case, Finding] | None:
+    def attempt(candidate: Case, seed: int) -> tuple[Case, Finding] | None:
         nonlocal calls
-        for seed in seeds:
-            calls += 1
-            tried = candidate.but(seed=seed)
-            found = failing(tried)
-            if found is not None and found.kind == finding.kind:
-                return tried, found
-        return None
+        calls += 1
+        found = failing(candidate.with_seed(seed)) if calls <= budget else None
+        return (candidate.with_seed(seed), found) if found and found.kind == finding.kind else None
 
-    best, changed = (case, finding), True
-    while changed and calls < budget:
-        changed = False
-        for candidate in _smaller(best[0]):
-            if calls >= budget:
-                break
-            if better := attempt(candidate, [best[0].seed, *range(seeds)]):
-                best, changed = better, True
-                break
+    def step(current: Case, seeds: int) -> tuple[Case, Finding] | None:
+        tries = ((smaller, seed) for smaller in _smaller(current) for seed in (current.seed, *range(seeds)))
+        return next(filter(None, starmap(attempt, tries)), None)
+
+    best = case, finding
+    for seeds in rounds:
+        while calls < budget and (better := step(best[0], seeds)):
+            best = better
     if finding.kind != "value":
         return best
-    return max((best, *_with_other_seeds(best[0], attempt)), key=lambda pair: _margin(pair[1]))
-
-
-def _with_other_seeds(
-    case: Case, attempt: Callable[[Case, range | list[int]], tuple[Case, Finding] | None]
-) -> Iterator[tuple[Case, Finding]]:
-    for seed in range(SEEDS):
-        if found := attempt(case, [seed]):
-            yield found
+    others = (attempt(best[0], seed) for seed in range(rounds[0]))
+    return max((best, *filter(None, others)), key=lambda pair: _margin(pair[1]))
 
 
 def _margin(finding: Finding) -> float:
@@ -78,6 +71,7 @@ def _smaller(case: Case) -> Iterator[Case]:
             for lower in dict.fromkeys((low, (low + value) // 2, value - 1)):
                 if low <= lower < value:
                     yield from _fitting(_lowered(case, name, position, lower))
+    yield from _equal_ones(case)
     for axis, image in enumerate(("H", "W")):
         if "kernel" in operation.least and image in operation.least and case.geometry["kernel"][axis] > 1:
             smaller = _lowered(case, "kernel", axis, case.geometry["kernel"][axis] - 1)
@@ -86,6 +80,16 @@ def _smaller(case: Case) -> Iterator[Case]:
             for side in (2 * axis, 2 * axis + 1):
                 if case.geometry["padding"][side]:
                     yield from _fitting(_lowered(smaller, "padding", side, case.geometry["padding"][side] - 1))
+
+
+def _equal_ones(case: Case) -> Iterator[Case]:
+    """Cases with all fields of one value lowered together: some bugs show on squares only."""
+    single = {name: value[0] for name, value in case.geometry.items() if len(value) == 1}
+    for value in sorted({v for v in single.values() if v > 2}):
+        same = [name for name, v in single.items() if v == value]
+        if len(same) > 1:
+            for lower in (2, value - 1):
+                yield from _fitting(case.but(geometry={**case.geometry, **dict.fromkeys(same, (lower,))}))
 
 
 def _lowered(case: Case, name: str, position: int, value: int) -> Case:

@@ -75,7 +75,7 @@ class Worker:
             case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
             if finding := failing(case):
                 return Failure(case, finding)
-        case, finding = shrink(failure.case, failure.finding, failing, seeds=1, budget=CRASH_CALLS)
+        case, finding = shrink(failure.case, failure.finding, failing, rounds=(1,), budget=CRASH_CALLS)
         return Failure(case, finding)
 
     def _attempt(self, job: Any, advance: Callable[[int], None]) -> tuple[Any, Failure | None]:

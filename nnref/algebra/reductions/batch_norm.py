@@ -20,7 +20,7 @@ from ...layers.batch_norm2d import BatchNorm2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, constant, layer_function, sum_over
-from .parts import NO_PADDING, AnyConvolution, bias_of, changed, padding_of
+from .parts import NO_PADDING, AnyConvolution, bias_of, by_group, changed, padding_of
 
 __all__ = [
     "batch_norm_as_depthwise",
@@ -89,7 +89,7 @@ def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> Co
     """
     weight, groups = conv.params["weight"], conv.options["groups"]
     scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, groups * weight.shape[1])
-    filters = weight.reshape(groups, -1, *weight.shape[1:])  # (g,K/g,C/g,kh,kw)
+    filters = by_group(weight, groups)  # (g,K/g,C/g,kh,kw)
     bias = bias_of(conv)
     return changed(
         conv,
@@ -161,7 +161,7 @@ def input_scaled(
     weight: Array, scale: Array, shift: Array, bias: Array | None = None, *, groups: int
 ) -> tuple[Array, Array]:
     """Weight and bias of ``weight ∗ (scale·x + shift) + bias`` without padding; weight (K, C//groups, kh, kw)."""
-    filters = weight.reshape(groups, -1, *weight.shape[1:])  # (g,K/g,C/g,kh,kw)
+    filters = by_group(weight, groups)  # (g,K/g,C/g,kh,kw)
     scaled, shifted = (filters * by.reshape(groups, 1, -1, 1, 1) for by in (scale, shift))
     offset = sum_over(shifted, (2, 3, 4)).reshape(-1)
     return scaled.reshape(weight.shape), offset if bias is None else bias + offset

@@ -19,7 +19,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, zeros
 from ...windows import Pair
-from .parts import NO_PADDING, Convolution, bias_of, changed, kernel_of, padding_of, steps_of
+from .parts import NO_PADDING, Convolution, bias_of, by_group, changed, kernel_of, padding_of, steps_of
 
 __all__ = ["compose_convs", "composed", "depthwise_as_conv", "grouped_as_dense", "regrouped", "spread_out"]
 
@@ -115,13 +115,13 @@ def composed(first: Conv2d, second: Conv2d) -> Conv2d:
     axes = zip(zip(kernel_of(first), near, strict=True), zip(kernel_of(second), far, strict=True), strict=True)
     grid, size = zip(*(_common_grid(*axis) for axis in axes), strict=True)
     near, far = _quotient(near, grid), _quotient(far, grid)
-    inner = first.params["weight"].reshape(groups, -1, *first.params["weight"].shape[1:])  # (g,M/g,C/g,kh,kw)
-    outer = second.params["weight"].reshape(groups, -1, *second.params["weight"].shape[1:])  # (g,K/g,M/g,kh,kw)
+    inner = by_group(first.params["weight"], groups)  # (g,M/g,C/g,kh,kw)
+    outer = by_group(second.params["weight"], groups)  # (g,K/g,M/g,kh,kw)
     weight = zeros((groups, outer.shape[1], inner.shape[2], *size), outer)
     for tap in np.ndindex(*kernel_of(second)):
         product = np.einsum("gkm,gmcuv->gkcuv", outer[..., *tap], inner)
         weight = weight + spread_out(product, _product(tap, far), near, size)
-    paddings = zip(padding_of("composed", first), padding_of("composed", second), stride, strict=True)
+    paddings = zip(*(padding_of("compose_convs", conv) for conv in (first, second)), stride, strict=True)
     return Conv2d.from_arrays(
         weight=weight.reshape(len(second.params["weight"]), -1, *size),
         bias=_composed_bias(bias_of(first), outer, bias_of(second)),

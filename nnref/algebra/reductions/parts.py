@@ -20,6 +20,7 @@ __all__ = [
     "AnyConvolution",
     "Convolution",
     "bias_of",
+    "by_group",
     "changed",
     "kernel_of",
     "number",
@@ -76,6 +77,11 @@ def padding_of(function: str, layer: Layer) -> tuple[Pair, Pair]:
         )
     extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     return parse_padding(function, layer.options["padding"], (extent[0], extent[1]), extent, stride)
+
+
+def by_group(weight: Array, groups: int) -> Array:
+    """(K,C/g,kh,kw) -> (g,K/g,C/g,kh,kw)."""
+    return weight.reshape(groups, -1, *weight.shape[1:])
 
 
 def number(value: Fraction, dtype: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nnref import (
@@ -283,7 +283,6 @@ REDUCTIONS: tuple[Callable[[Draw], Sides], ...] = (
 
 @pytest.mark.parametrize("reduction", REDUCTIONS, ids=lambda reduction: reduction.__name__)
 @given(data=st.data())
-@settings(max_examples=30, deadline=None, derandomize=True)
 def test_reduced_layer_gives_exactly_the_same(reduction: Callable[[Draw], Sides], data: st.DataObject) -> None:
     left, right = reduction(Draw(data))
     assert np.shape(left) == np.shape(right)

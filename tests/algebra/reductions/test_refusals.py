@@ -1,0 +1,124 @@
+"""What reductions refuse, and that they say why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnref import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    ConvTranspose2d,
+    DepthwiseConv2d,
+    DTypeError,
+    Linear,
+    MaxPool2d,
+    OptionError,
+    ReLU,
+    Sequential,
+    ShapeError,
+    StateError,
+    Sum,
+    ZeroPad2d,
+)
+from nnref import algebra as a
+
+
+def shifted_batch_norm(channels: int) -> BatchNorm2d:
+    bn = BatchNorm2d(channels).eval()
+    bn.params["bias"] += 1
+    return bn
+
+
+def double(layer: Any) -> Any:
+    return type(layer).from_arrays(**{n: v.astype(float) for n, v in layer.params.items()}, options=layer.options)
+
+
+CONV, TRAINING, NORM = Conv2d(2, 3, 3), BatchNorm2d(3), BatchNorm2d(3).eval()
+UNCOUNTED = AvgPool2d(2, padding=1, count_include_pad=False)
+SAME = Conv2d(2, 3, 3, stride=2, padding="same")
+
+REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
+    (lambda: a.fuse_conv_batch_norm(CONV, TRAINING), StateError, "not affine: it divides by the standard deviation of"),
+    (lambda: a.batch_norm_as_depthwise(TRAINING), StateError, "bn must be in evaluation mode .* got training mode"),
+    (lambda: a.padding_before_batch_norm(TRAINING), StateError, "no fixed weight can replace it"),
+    (lambda: a.fuse_batch_norm_conv(BatchNorm2d(2), CONV), StateError, "not affine"),
+    (lambda: a.fuse_conv_transpose_batch_norm(ConvTranspose2d(2, 3, 2), TRAINING), StateError, "not affine"),
+    (lambda: a.fuse_conv_batch_norm(CONV, BatchNorm2d(2).eval()), ShapeError, "bn must be of 3 channels, got 2"),
+    (lambda: a.fuse_batch_norm_conv(NORM, CONV), ShapeError, "bn must be of 2 channels, got 3 channels"),
+    (lambda: a.fuse_conv_transpose_batch_norm(ConvTranspose2d(3, 2, 2), NORM), ShapeError, "of 2 channels"),
+    (lambda: a.fuse_conv_batch_norm(double(CONV), NORM), DTypeError, "scale must be of the dtype of weight, float64"),
+    (
+        lambda: a.fuse_batch_norm_conv(shifted_batch_norm(2), Conv2d(2, 3, 3, padding=1)),
+        OptionError,
+        "padding is 0 behind the batch norm, and a 0 before it would come out as g",
+    ),
+    (lambda: a.fuse_batch_norm_conv(shifted_batch_norm(2), SAME), OptionError, "depends on the image"),
+    (lambda: a.fuse_pad_conv(ZeroPad2d(1), SAME), OptionError, 'padding must be in pixels, got "same" with stride'),
+    (lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), UNCOUNTED), OptionError, "pixels like any other and count"),
+    (
+        lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), AvgPool2d(2, count_include_pad=False)),
+        OptionError,
+        "divides by fewer pixels at the border",
+    ),
+    (
+        lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), AvgPool2d(2, ceil_mode=True)),
+        OptionError,
+        "one that starts in the pool's own padding is dropped",
+    ),
+    (lambda: a.avg_pool_as_depthwise(UNCOUNTED, 1), OptionError, "linear, but not shift-invariant"),
+    (lambda: a.avg_pool_as_conv(UNCOUNTED, 1), OptionError, "a convolution has the same weights everywhere"),
+    (lambda: a.avg_pool_as_conv(AvgPool2d(2, ceil_mode=True), 1), OptionError, "may hang over the end"),
+    (lambda: a.max_pool_as_max_plus_conv(MaxPool2d(2, ceil_mode=True), 1), OptionError, "may hang over the end"),
+    (lambda: a.compose_convs(CONV, Conv2d(3, 1, 2, padding=1)), OptionError, "its border is 0, while on an image"),
+    (lambda: a.compose_convs(CONV, Conv2d(2, 1, 2)), ShapeError, "second must be a convolution of the 3 channels"),
+    (lambda: a.compose_convs(SAME, Conv2d(3, 1, 2)), OptionError, "no one layer replaces it for all images"),
+    (lambda: a.depthwise_as_conv(DepthwiseConv2d(3, 2), channels=2), OptionError, "a divisor of the 3 filters, got 2"),
+    (lambda: a.linear_as_conv(Linear(5, 1), image=(2, 2)), ShapeError, "divides the 5 features"),
+    (lambda: a.conv_as_linear(CONV, (2, 5)), ShapeError, "conv_as_linear: x must be at least"),
+    (lambda: a.identity_as_conv(2, (3, 2)), OptionError, "kernel_size must be odd, so that it has a middle"),
+    (lambda: a.identity_as_conv(3, groups=2), OptionError, "groups must be a divisor of the 3 channels"),
+    (lambda: a.sum_of_convs(), OptionError, "at least one convolution, got none"),
+    (lambda: a.sum_of_convs(CONV, Conv2d(2, 3, 3, stride=2)), OptionError, "of one stride"),
+    (lambda: a.sum_of_convs(CONV, Conv2d(2, 3, 1)), OptionError, "padded alike, so that their outputs have one size"),
+    (lambda: a.sum_of_convs(CONV, Conv2d(2, 4, 3)), ShapeError, "one number of inputs and of outputs"),
+    (lambda: a.reparameterize(Sum(CONV, ReLU())), OptionError, "of convolutions and batch norms, got ReLU"),
+    (lambda: a.reparameterize(Sum(Sequential())), OptionError, "with a branch that starts with Conv2d or BatchNorm2d"),
+    (lambda: a.reparameterize(Sum(NORM, TRAINING)), StateError, "not affine"),
+    (lambda: a.as_matrix(MaxPool2d(2), (1, 1, 2, 2)), OptionError, "MaxPool2d, which is not"),
+    (lambda: a.simplify(Sequential(CONV, TRAINING)), StateError, "not affine"),
+    (lambda: a.prove("conv-batchnorm"), OptionError, "did you mean conv-batch-norm"),
+    (lambda: a.prove("conv-batch-norm", method="faith"), OptionError, "method must be one of symbolic, zero-one"),
+)
+
+
+@pytest.mark.parametrize(("call", "error", "text"), REFUSED, ids=[text[:40] for *_, text in REFUSED])
+def test_refuses_and_says_why(call: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_fold_in_float64_is_the_exact_one_rounded() -> None:
+    random = np.random.default_rng(0)
+    conv = Conv2d(3, 4, 3, dtype=np.float64, rng=random)
+    bn = BatchNorm2d(4, dtype=np.float64).eval()
+    for array in (*bn.params.values(), bn.buffers["running_mean"], bn.buffers["running_var"]):
+        array[...] = random.uniform(0.5, 2, array.shape)
+    fused, exact = a.fuse_conv_batch_norm(conv, bn), bn.buffers["running_var"] + 1e-5
+    scale = bn.params["weight"].astype(np.longdouble) / np.sqrt(exact.astype(np.longdouble))
+    bias = scale * conv.params["bias"] + bn.params["bias"] - bn.buffers["running_mean"] * scale
+    np.testing.assert_allclose(fused.params["weight"], conv.params["weight"] * scale[:, None, None, None], rtol=1e-15)
+    size = abs(scale * conv.params["bias"]) + abs(bn.params["bias"]) + abs(bn.buffers["running_mean"] * scale)
+    assert np.all(abs(fused.params["bias"] - bias) <= 8 * 2.0**-53 * size)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble"])
+def test_folds_keep_the_dtype_and_leave_their_inputs(dtype: str) -> None:
+    conv, bn = Conv2d(2, 3, 3, dtype=dtype, rng=0), BatchNorm2d(3, dtype=dtype).eval()
+    before = {**conv.state_dict(), **bn.state_dict()}
+    fused = a.fuse_conv_batch_norm(conv, bn)
+    assert {array.dtype for array in fused.params.values()} == {np.dtype(dtype)}
+    assert all(np.array_equal(before[name], array) for name, array in bn.params.items())
+    assert not np.shares_memory(fused.params["weight"], conv.params["weight"])

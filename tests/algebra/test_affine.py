@@ -1,0 +1,94 @@
+"""Matrices of layers, and counterexamples of layers that have none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnref import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Sum,
+    Tanh,
+    ZeroPad2d,
+)
+from nnref.algebra import AffineMap, Refutation, as_matrix, conv_as_linear, is_affine
+from nnref.algebra.affine import in_arithmetic
+from nnref.arithmetic import rational, rationals
+
+
+def network() -> Sequential:
+    residual = Sum(Sequential(), Conv2d(2, 2, 3, padding=1, rng=1))
+    layers = (
+        ZeroPad2d(1),
+        Conv2d(1, 2, 2, rng=0),
+        BatchNorm2d(2),
+        residual,
+        AvgPool2d(2),
+        Flatten(),
+        Linear(8, 3, rng=2),
+    )
+    return Sequential(*layers).eval()
+
+
+AFFINE: tuple[tuple[Layer, tuple[int, ...]], ...] = (
+    (Conv2d(2, 3, 2, stride=2, padding=1, rng=0), (1, 2, 3, 3)),
+    (AvgPool2d(2, padding=1, count_include_pad=False), (1, 1, 3, 3)),  # linear, although no convolution
+    (GlobalAvgPool2d(), (2, 1, 2, 2)),
+    (BatchNorm2d(2).eval(), (1, 2, 1, 2)),
+    (Sequential(), (1, 1, 2, 2)),
+    (network(), (1, 1, 3, 3)),
+)
+NOT_AFFINE: tuple[tuple[Layer, tuple[int, ...]], ...] = (
+    (MaxPool2d(2), (1, 1, 2, 2)),
+    (ReLU(), (1, 1, 1, 1)),
+    (Sigmoid(), (2,)),
+    (Tanh(), (2,)),
+    (BatchNorm2d(1), (1, 1, 1, 2)),
+    (Sequential(Conv2d(1, 2, 2, rng=0), ReLU(), Flatten(), Linear(8, 2, rng=1)), (1, 1, 3, 3)),
+)
+
+
+@pytest.mark.parametrize(("layer", "shape"), AFFINE, ids=lambda value: type(value).__name__)
+@given(seed=st.integers(0, 99))
+@settings(max_examples=5, deadline=None, derandomize=True)
+def test_matrix_computes_what_the_layer_does(layer: Layer, shape: tuple[int, ...], seed: int) -> None:
+    affine = is_affine(layer, shape)
+    assert isinstance(affine, AffineMap)
+    x = rationals(np.random.default_rng(seed).integers(-9, 10, shape))
+    y = in_arithmetic(layer, rational)(x)
+    assert affine(x).shape == y.shape == affine.output_shape
+    assert np.all(affine(x) == y)
+
+
+@pytest.mark.parametrize(("layer", "shape"), NOT_AFFINE, ids=lambda value: type(value).__name__)
+def test_counterexample_is_one(layer: Layer, shape: tuple[int, ...]) -> None:
+    found = is_affine(layer, shape)
+    assert isinstance(found, Refutation)
+    x, y = (np.array(found.witness[name]).astype(float) for name in "xy")
+    assert found.left != found.right
+    if not layer.params:
+        assert not np.allclose(layer(x + y) + layer(x - y), 2 * layer(x))
+    assert "is affine: refuted" in str(found)
+
+
+def test_as_matrix_is_the_toeplitz_matrix() -> None:
+    conv = Conv2d(2, 3, 2, stride=2, padding=1, rng=0)
+    linear = conv_as_linear(conv, (3, 3))
+    affine = as_matrix(conv, (1, 2, 3, 3))
+    assert np.all(affine.matrix == rationals(linear.params["weight"]))
+    assert np.all(affine.offset == rationals(linear.params["bias"]))
+
+
+def test_undecided_is_said() -> None:
+    with pytest.raises(ArithmeticError, match="undecided"):
+        is_affine(MaxPool2d(1), (1, 1, 1, 2))  # the identity, by way of comparisons

@@ -1,0 +1,138 @@
+"""The registry: every claim is settled as it says, checkable again, and of a reduction or the lecture."""
+
+import json
+import re
+
+import pytest
+
+from nnref import algebra as a
+from nnref.algebra import Certificate, Refutation, claims, prove, verify
+from nnref.algebra.claims.lecture import FORMULAS
+from nnref.algebra.methods import METHODS
+from nnref.oracle.thorough_proofs import prove_drawn
+
+NAMES = sorted(claims)
+LAYERS = [
+    "conv2d",
+    "depthwise-conv2d",
+    "conv-transpose2d",
+    "linear",
+    "flatten",
+    "zero-pad2d",
+    "avg-pool2d",
+    "global-avg-pool2d",
+    "normalize2d",
+    "batch-norm2d",
+    "batch-norm2d-train",
+    "relu",
+    "max-pool2d",
+    "sigmoid",
+    "tanh",
+    "softmax-cross-entropy",
+]
+FALSE = {
+    "slide-fused-bias",
+    "max-pool-affine",
+    "relu-affine",
+    "sigmoid-affine",
+    "tanh-affine",
+    "batch-norm-train-affine",
+    "batch-norm-padded-conv",
+    "pad-max-pool",
+    "pad-avg-pool-uncounted",
+    "conv-transpose-batch-norm-as-conv",
+    "avg-pool-uncounted-conv",
+    "convs-compose-padded-second",
+    "sigmoid-centred",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_settled_as_expected_and_verified_from_its_json(name: str) -> None:
+    outcome = prove(name)
+    assert isinstance(outcome, Certificate if claims[name].holds else Refutation), str(outcome)
+    assert verify(json.loads(json.dumps(outcome.to_json())))
+    assert str(outcome).startswith(f"{name}: {outcome.verdict} ({outcome.method}, ")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if claims[name].holds])
+def test_holds_at_drawn_shapes(name: str) -> None:
+    outcome = prove_drawn(claims[name], max_examples=6)
+    assert isinstance(outcome, Certificate), str(outcome)
+    assert len(outcome.cases) > len(claims[name].cases) or len(claims[name].vary) == 1
+
+
+def test_the_false_ones_are_those_of_the_list() -> None:
+    assert {name for name in NAMES if not claims[name].holds} == FALSE
+
+
+def test_every_layer_has_a_gradient_claim() -> None:
+    assert {f"{layer}-gradient" for layer in LAYERS} == {name for name in NAMES if name.endswith("-gradient")}
+
+
+def test_every_reduction_has_a_claim_and_the_other_way_round() -> None:
+    named = {reduction for claim in claims.values() for reduction in claim.reductions}
+    assert named == set(a.reductions.__all__)
+
+
+def test_every_formula_of_the_lecture_has_a_claim_and_the_other_way_round() -> None:
+    settled = {number for claim in claims.values() for number in claim.lecture}
+    assert settled == set(FORMULAS)
+    from_lecture = {name for name, claim in claims.items() if claim.source.startswith("lecture")}
+    assert {name for name, claim in claims.items() if claim.lecture} <= from_lecture
+    assert from_lecture - {name for name, claim in claims.items() if claim.lecture} <= FALSE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_fully_described(name: str) -> None:
+    claim = claims[name]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert claim.statement
+    assert claim.source
+    assert claim.method in METHODS
+    assert bool(claim.vary) == claim.holds
+    assert claim.statement.count("{") == claim.statement.count("}")
+
+
+def test_the_slide_is_refuted_by_what_a_person_can_check() -> None:
+    outcome = prove("slide-fused-bias")
+    assert isinstance(outcome, Refutation)
+    # x = 0, F = 1, b = 1, G = γ·r = 2, g = 0: the layer gives G·(F·x + b) + g = 2, the slide G·F·x + b + g = 1
+    witness = {"x": [[[["0"]]]], "F": [[[["1"]]]], "b": ["1"], "r": ["2"], "γ": ["1"], "β": ["0"], "μ": ["0"]}
+    assert outcome.witness == witness
+    assert (outcome.left, outcome.right) == (["2"], ["1"])
+    assert outcome.difference == "b[0]*r[0]*γ[0] - b[0]"
+    assert outcome.correction.startswith("G b + g")
+
+
+@pytest.mark.parametrize("name", sorted(FALSE))
+def test_counterexamples_are_small(name: str) -> None:
+    outcome = prove(name)
+    assert isinstance(outcome, Refutation)
+    numbers = re.findall(r"'([^']*)'", str(list(outcome.witness.values())))
+    assert len(numbers) <= 16
+    assert set(numbers) <= {"-1", "0", "1", "2"}
+    assert outcome.left != outcome.right
+
+
+def test_a_forged_result_is_not_verified() -> None:
+    refutation = prove("slide-fused-bias").to_json()
+    assert not verify(refutation | {"witness": refutation["witness"] | {"b": ["0"]}})
+    assert not verify(refutation | {"left": ["3"]})
+    certificate = prove("conv-batch-norm").to_json()
+    assert not verify(certificate | {"evidence": ["9 identities"] * len(certificate["cases"])})
+    assert not verify(certificate | {"claim": "slide-fused-bias"})
+
+
+def test_identity_test_states_its_chance_of_error() -> None:
+    case = {"image": (6, 6), "channels": 8, "filters": 8, "kernel": (3, 3), "padding": 1}
+    outcome = prove("conv-batch-norm", case, method="identity test")
+    assert isinstance(outcome, Certificate)
+    assert outcome.verdict == "tested"
+    assert outcome.evidence == ("288 outputs of degree 4, false with probability at most 10^-18",)
+    assert isinstance(prove("slide-fused-bias", method="identity test"), Refutation)
+
+
+@pytest.mark.parametrize("method", ["symbolic", "identity test", "small values"])
+def test_any_method_that_fits_refutes_the_slide(method: str) -> None:
+    assert isinstance(prove("slide-fused-bias", method=method), Refutation)

@@ -1,0 +1,153 @@
+"""Whole networks fold to smaller ones that compute exactly the same on rational numbers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnref import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    ConvTranspose2d,
+    DepthwiseConv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sum,
+    ZeroPad2d,
+)
+from nnref.algebra import Certificate, Cost, cost_of, simplify
+from nnref.arithmetic import rational, rationals
+
+RANDOM = np.random.default_rng(5)
+
+
+def numbers(*shape: int) -> Any:
+    return rationals(RANDOM.integers(-6, 7, shape)) / 4
+
+
+def conv(inputs: int, outputs: int, kernel: int, *, bias: bool = False, **options: Any) -> Conv2d:
+    weight = numbers(outputs, inputs // options.get("groups", 1), kernel, kernel)
+    return Conv2d.from_arrays(weight=weight, bias=numbers(outputs) if bias else None, options=options)
+
+
+def depthwise(channels: int, **options: Any) -> DepthwiseConv2d:
+    return DepthwiseConv2d.from_arrays(weight=numbers(channels, 1, 3, 3), options=options)
+
+
+def norm(channels: int) -> BatchNorm2d:
+    std, eps = rationals(RANDOM.integers(1, 5, channels)), rational("1/100")
+    arrays = {"weight": numbers(channels), "bias": numbers(channels), "running_mean": numbers(channels)}
+    return BatchNorm2d.from_arrays(**arrays, running_var=std * std - eps, options={"eps": eps}).eval()
+
+
+def linear(inputs: int, outputs: int) -> Linear:
+    return Linear.from_arrays(weight=numbers(outputs, inputs), bias=numbers(outputs))
+
+
+def digits() -> Sequential:
+    first = [conv(1, 4, 3, bias=True, padding=1), norm(4), ReLU(), MaxPool2d(2)]
+    second = [ZeroPad2d(1), conv(4, 6, 3), norm(6), ReLU(), GlobalAvgPool2d(), Flatten(), linear(6, 10)]
+    return Sequential(*first, *second).eval()
+
+
+def repvgg_block(channels: int, groups: int = 1) -> Sum:
+    three = Sequential(conv(channels, channels, 3, padding=1, groups=groups), norm(channels))
+    one = Sequential(conv(channels, channels, 1, groups=groups), norm(channels))
+    return Sum(three, one, norm(channels))
+
+
+def repvgg() -> Sequential:
+    down = Sum(Sequential(conv(2, 4, 3, padding=1, stride=2), norm(4)), Sequential(conv(2, 4, 1, stride=2), norm(4)))
+    return Sequential(down, ReLU(), repvgg_block(4), ReLU(), repvgg_block(4, groups=2), ReLU()).eval()
+
+
+def mobilenet() -> Sequential:
+    def separable(inputs: int, outputs: int, stride: int) -> list[Layer]:
+        spatial = [depthwise(inputs, padding=1, stride=stride), norm(inputs), ReLU()]
+        return [*spatial, conv(inputs, outputs, 1), norm(outputs), ReLU()]
+
+    return Sequential(Sequential(*separable(3, 4, 1)), Sequential(*separable(4, 8, 2)), GlobalAvgPool2d()).eval()
+
+
+def others() -> Sequential:
+    """Folds that the others have not: padding before a pool, a pool's batch norm, a transposed convolution."""
+    up = ConvTranspose2d.from_arrays(weight=numbers(2, 3, 2, 2), options={"stride": 2})
+    head = [ZeroPad2d(((1, 0), (0, 1))), AvgPool2d(2, stride=1), norm(2), conv(2, 2, 2), up, norm(3)]
+    return Sequential(*head, conv(3, 1, 2, bias=True), Sum(Sequential(Sequential()))).eval()
+
+
+NETWORKS = (
+    (digits, (2, 1, 8, 8), Cost(346, 6172), Cost(332, 5820), ["conv-batch-norm", "pad-conv", "conv-batch-norm"]),
+    (repvgg, (1, 2, 6, 6), None, None, ["conv-batch-norm", "conv-batch-norm", "reparameterize"]),
+    (mobilenet, (1, 3, 6, 6), None, None, ["depthwise-batch-norm", "conv-batch-norm"]),
+    (others, (1, 2, 4, 4), None, None, ["pad-avg-pool", "batch-norm-conv", "conv-transpose-batch-norm"]),
+)
+
+
+@pytest.mark.parametrize(("build", "shape", "before", "after", "claims"), NETWORKS)
+def test_folded_network_is_exactly_equal(build: Any, shape: Any, before: Any, after: Any, claims: list[str]) -> None:
+    network = build()
+    folded = simplify(network, shape)
+    x = numbers(*shape)
+    assert np.all(folded.network(x) == network(x))
+    assert [step.claim for step in folded.steps][: len(claims)] == claims
+    assert folded.after.parameters < folded.before.parameters
+    assert folded.after.multiply_adds < folded.before.multiply_adds  # type: ignore[operator]
+    assert all(isinstance(certificate, Certificate) for certificate in folded.certificates.values())
+    assert not any(isinstance(layer, BatchNorm2d | ZeroPad2d | Sum) for layer in flattened(folded.network))
+    if before is not None:
+        assert (folded.before, folded.after) == (before, after)
+
+
+def flattened(layer: Layer) -> list[Layer]:
+    return [part for sub in layer for part in flattened(sub)] if isinstance(layer, Sequential) else [layer]
+
+
+def test_repvgg_block_becomes_one_conv() -> None:
+    folded = simplify(Sequential(repvgg_block(4)).eval(), (1, 4, 5, 5))
+    assert isinstance(folded.network, Conv2d)
+    assert folded.before == Cost(4 * 4 * 10 + 3 * 8, 4 * 4 * 10 * 25 + 3 * 4 * 25)
+    assert folded.after == Cost(4 * 4 * 9 + 4, 4 * 4 * 9 * 25)
+    assert str(folded).splitlines()[-1] == "after:  148 parameters, 3,600 multiply-adds"
+
+
+def test_depthwise_and_pointwise_are_not_composed_to_something_larger() -> None:
+    network = Sequential(depthwise(4), conv(4, 4, 1))
+    assert simplify(network).steps == ()
+    assert len(network) == 2
+
+
+def test_composes_where_that_is_smaller() -> None:
+    network = Sequential(conv(4, 4, 1, bias=True), conv(4, 1, 1, bias=True))
+    folded = simplify(network, (1, 4, 3, 3))
+    assert isinstance(folded.network, Conv2d)
+    assert (folded.before, folded.after) == (Cost(25, 180), Cost(5, 36))
+
+
+def test_a_fold_whose_condition_fails_is_left_alone() -> None:
+    network = Sequential(ReLU(), norm(2), conv(2, 2, 3, padding=1), ReLU(), ZeroPad2d(1), MaxPool2d(2)).eval()
+    folded = simplify(network)
+    assert folded.steps == ()
+    x = numbers(1, 2, 4, 4)
+    assert np.all(folded.network(x) == network(x))
+
+
+def test_floats_agree_up_to_rounding() -> None:
+    layers = [Conv2d(3, 8, 3, padding=1, rng=0), BatchNorm2d(8), ReLU(), Conv2d(8, 4, 1, rng=1), BatchNorm2d(4)]
+    network = Sequential(*layers).eval()
+    x = np.random.default_rng(0).normal(size=(2, 3, 6, 6)).astype(np.float32)
+    np.testing.assert_allclose(simplify(network).network(x), network(x), rtol=1e-4, atol=1e-5)
+
+
+def test_cost_of_every_kind() -> None:
+    up = ConvTranspose2d.from_arrays(weight=numbers(2, 3, 2, 2), options={"stride": 2})
+    assert cost_of(up, (1, 2, 4, 4)) == Cost(24, 2 * 16 * 12)
+    assert cost_of(linear(5, 3), (1, 5)) == Cost(18, 15)
+    assert cost_of(Sum(norm(2), Sequential()), (7, 2, 3, 3)) == Cost(4, 18)
+    assert cost_of(ReLU()) == Cost(0)

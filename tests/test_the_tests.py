@@ -1,0 +1,37 @@
+"""The oracle is held against bugs: it must find every one, and make it small."""
+
+import time
+
+import pytest
+
+from nnref import oracle
+from nnref.oracle.shrink import elements
+
+from .bugs import BUGS
+
+IDS = [bug.name for bug in BUGS]
+
+
+def test_there_are_enough_bugs_and_each_has_its_name():
+    assert len(set(IDS)) == len(BUGS) >= 60
+    assert {bug.op for bug in BUGS} == set(oracle.OPERATIONS)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=IDS)
+def test_the_oracle_finds_it(bug):
+    started = time.process_time()
+    with pytest.raises(oracle.Disagreement) as caught:
+        oracle.check(bug.op, **{bug.direction: bug.function}, dtype=bug.dtype)
+    failure = caught.value
+    assert time.process_time() - started < 10
+    assert oracle.parse(failure.descriptor) == failure.case
+    assert failure.descriptor in str(failure)
+    assert bug.hides or elements(failure.case) <= 16, failure.descriptor
+    assert bug.hint in (failure.hint or ""), failure.hint
+
+
+@pytest.mark.parametrize("bug", [b for b in BUGS if b.hint], ids=lambda bug: bug.name)
+def test_a_hint_is_not_given_to_the_right_function(bug):
+    """The hint names the bug, not the operation: other bugs of it are not called the same."""
+    others = [b for b in BUGS if (b.op, b.direction) == (bug.op, bug.direction) and bug.hint != b.hint]
+    assert all(other.hint != bug.hint for other in others)
