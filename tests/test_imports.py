@@ -85,7 +85,7 @@ def test_foreign_packages_are_imported_only_where_they_belong(module):
     roots = {name.split(".")[0] for name in imports(module)}
     foreign = roots - set(sys.stdlib_module_names) - {"nnref", "numpy"}
     in_oracle = within(module, "nnref.oracle")
-    allowed = {"hypothesis", "jinja2", "markupsafe", "rich", "pytest", "ml_dtypes"} if in_oracle else set()
+    allowed = {"hypothesis", "rich", "pytest", "ml_dtypes"} if in_oracle else set()
     allowed |= {"rich"} if within(module, "nnref.cli") else set()
     allowed |= {"jinja2", "markupsafe"} if module == "nnref.oracle.html" else set()
     allowed |= {"pytest"} if within(module, "nnref.conformance") else set()

@@ -20,7 +20,7 @@ from ..layers.linear import Linear
 from ..numeric import Array
 from ..windows import Pair
 
-__all__ = ["Given", "Variance", "variances"]
+__all__ = ["Given", "Variance", "counted", "variances"]
 
 
 class Variance:
@@ -54,6 +54,15 @@ class Variance:
 def variances(inv_std: Array) -> Array:
     """An array of the formal variances with these 1/√(σ² + ε)."""
     return np.asarray(np.frompyfunc(Variance, 1, 1)(inv_std), object)
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "identity", "identities")
+    '1 identity'
+    """
+    return f"{count} {one if count == 1 else many}"
 
 
 class Given:
@@ -99,7 +108,7 @@ class Given:
 
     def evidence(self, left: Array, right: Array) -> str:
         """How much was compared."""
-        return f"{left.size} output{'s' if left.size > 1 else ''}"
+        return counted(left.size, "output", "outputs")
 
     def conclusion(self, degree: int) -> str:
         """What follows from the degree of left − right as a rational function, to go with the evidence."""

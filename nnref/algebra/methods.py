@@ -29,7 +29,7 @@ from ..arithmetic import Polynomial, decimals, fifty_digits, rationals, variable
 from ..errors import OptionError, refuse
 from ..numeric import Array
 from .degree import Degree
-from .given import Given
+from .given import Given, counted
 from .logarithm import Logarithm
 
 __all__ = [
@@ -65,9 +65,8 @@ class Symbolic(Given):
         polynomials = [p for p in left if isinstance(p, Polynomial)]
         names = frozenset().union(*(p.names for p in polynomials))
         degree = max((p.degree for p in polynomials), default=0)
-        return (
-            f"{left.size} {'identity' if left.size == 1 else 'identities'} of degree {degree} in {len(names)} variables"
-        )
+        identities = counted(left.size, "identity", "identities")
+        return f"{identities} of degree {degree} in {counted(len(names), 'variable', 'variables')}"
 
 
 class ZeroOne(Given):

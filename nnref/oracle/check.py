@@ -12,6 +12,7 @@ from .operations import OPERATIONS
 from .repro import side_by_side, snippet
 from .result import Failure, Result
 from .search import search
+from .shrink import elements
 
 __all__ = ["Disagreement", "check"]
 
@@ -91,6 +92,7 @@ def check(
             function, op, direction, dtype=dtype, declares=declares, max_examples=max_examples, seed=seed
         )
         if result.failures:
-            raise Disagreement(result.failures[0], function, declares or Declaration()) from None
+            smallest = min(result.failures, key=lambda failure: elements(failure.case))
+            raise Disagreement(smallest, function, declares or Declaration()) from None
         results.append(result)
     return results

@@ -68,7 +68,7 @@ class Axis:
     @classmethod
     def of(cls, report: Report) -> Axis:
         """As wide as the margins ask for; beyond the bound there is room if something failed there."""
-        least = min((m for result in report.results for m in result.margins), default=0.1)
+        least = min((m for result in report.results for m in result.margins if 0 < m < math.inf), default=0.1)
         failed = any(failure.finding.margin for result in report.results for failure in result.failures)
         return cls(min(-2, max(LOWEST, math.floor(math.log10(least)))), 3 if failed else 0.25)
 

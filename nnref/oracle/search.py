@@ -27,11 +27,10 @@ from .judge import Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
 from .result import Failure, Result
-from .shrink import shrink
+from .shrink import shrink, shrink_fatal
 
 __all__ = ["Tester", "drawn", "search"]
 
-DEADLY = {"seeds": 1, "budget": 200}
 REPEATED = 16  # calls made twice, to see whether the bits are the same
 
 
@@ -103,8 +102,9 @@ class _Search:
             known = any(d.matches(case) for d in self.deviations)
             return None if isinstance(verdict, str) or known else verdict.finding
 
-        deadly = failure.finding.kind in ("crash", "hang")  # each costs a new program, or a full wait
-        case, finding = shrink(failure.case, failure.finding, failing, **(DEADLY if deadly else {}))
+        if failure.finding.kind in ("crash", "hang"):
+            return shrink_fatal(failure, self.result.failures, failing)
+        case, finding = shrink(failure.case, failure.finding, failing)
         told = finding.kind in ("value", "shape")
         hint = behaves_as(tester.function, (case, failure.case), tester.declares) if told else None
         return Failure(case, finding, hint)
@@ -136,7 +136,8 @@ def search(
     for position, mode in enumerate(modes):
         share = (max_examples + position) // len(modes)
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)
-    run.result.failures = [run.explained(failure) for failure in run.failing.values()]
+    for failure in run.failing.values():
+        run.result.failures.append(run.explained(failure))
     run.result.seconds = time.perf_counter() - started
     return run.result
 

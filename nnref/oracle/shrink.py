@@ -13,12 +13,14 @@ from math import prod
 
 from .case import Case
 from .judge import Finding
+from .result import Failure
 
-__all__ = ["Failing", "elements", "shrink"]
+__all__ = ["Failing", "elements", "shrink", "shrink_fatal"]
 
 Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 64)
 BUDGET = 8000  # calls
+FATAL_BUDGET = 60
 
 
 def elements(case: Case) -> int:
@@ -54,6 +56,15 @@ def shrink(
         return best
     others = (attempt(best[0], seed) for seed in range(rounds[0]))
     return max((best, *filter(None, others)), key=lambda pair: _margin(pair[1]))
+
+
+def shrink_fatal(failure: Failure, before: Sequence[Failure], failing: Failing) -> Failure:
+    """Shrink a crash or a hang, where every call costs a new process or a wait; a size that did before is enough."""
+    for known in before:
+        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
+        if (finding := failing(case)) and finding.kind == failure.finding.kind:
+            return Failure(case, finding)
+    return Failure(*shrink(failure.case, failure.finding, failing, rounds=(1,), budget=FATAL_BUDGET))
 
 
 def _margin(finding: Finding) -> float:

@@ -142,6 +142,7 @@ def write_case(directory: Path, case: Case, declares: Declaration | None = None)
     declares = declares or Declaration()
     arrays, options = arrays_of(case)
     settled = settle(case, expectation(case, arrays, options, declares), declares)
+    directory.mkdir(parents=True)
     results = write_request(directory, case, list(arrays.values()), options, declares, expected=True)
     for result, (exact, bound) in zip(results, [pair for pair in settled if pair is not None], strict=True):
         expected, bound = _in_float64(exact, bound)
@@ -158,8 +159,7 @@ def write_request(
     *,
     expected: bool = False,
 ) -> list[dict[str, Any]]:
-    """Write what is given to a kernel into a new directory; return the results that it owes, as in `case.json`."""
-    directory.mkdir(parents=True)
+    """Write what is given to a kernel into a directory; return the results that it owes, as in `case.json`."""
     # the target classes of a loss are an option in Python, and an array all the same
     classes = {name: value for name, value in options.items() if isinstance(value, np.ndarray)}
     given = dict(zip(arrays_in(case), arrays, strict=True)) | classes

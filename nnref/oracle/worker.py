@@ -23,7 +23,7 @@ from typing import IO, Any
 from .case import Case, parse
 from .judge import Finding
 from .result import Failure, Result
-from .shrink import shrink
+from .shrink import shrink_fatal
 from .task import Task, run_task
 
 __all__ = ["Worker", "serve"]
@@ -31,7 +31,6 @@ __all__ = ["Worker", "serve"]
 LINE_BYTES = 4096
 POLL = 0.02
 SERVE = "import sys; from nnref.oracle.worker import serve; serve(int(sys.argv[1]))"
-CRASH_CALLS = 60  # of children, to shrink one crash
 
 
 class Worker:
@@ -65,18 +64,13 @@ class Worker:
         return result
 
     def _smallest(self, task: Task, failure: Failure, before: list[Failure]) -> Failure:
-        """Shrink a crash, with a new child for every smaller case that crashes too; a size that did before is enough."""
+        """Shrink a crash, with a new child for every smaller case that crashes too."""
 
         def failing(case: Case) -> Finding | None:
             _, died = self._attempt(("case", replace(task, deviations=()), str(case)), lambda cases: None)
             return died.finding if died else None
 
-        for known in before:
-            case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
-            if finding := failing(case):
-                return Failure(case, finding)
-        case, finding = shrink(failure.case, failure.finding, failing, rounds=(1,), budget=CRASH_CALLS)
-        return Failure(case, finding)
+        return shrink_fatal(failure, before, failing)
 
     def _attempt(self, job: Any, advance: Callable[[int], None]) -> tuple[Any, Failure | None]:
         """The child's answer to a job, or the failure at the case where it died."""
@@ -120,6 +114,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=(self._file.fileno(),),
+                env=os.environ | ONE_THREAD,
             )
         return self._child
 

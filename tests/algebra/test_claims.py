@@ -1,5 +1,6 @@
 """The registry: every claim is settled as it says, checkable again, and of a reduction or the lecture."""
 
+import dataclasses
 import json
 import re
 
@@ -131,6 +132,14 @@ def test_identity_test_states_its_chance_of_error() -> None:
     assert outcome.verdict == "tested"
     assert outcome.evidence == ("288 outputs of degree 4, false with probability at most 10^-18",)
     assert isinstance(prove("slide-fused-bias", method="identity test"), Refutation)
+
+
+def test_drawn_shapes_refute_at_the_smallest() -> None:
+    images, filters = ((1, 1), (2, 2), (3, 1)), (1, 2, 3)
+    claim = dataclasses.replace(claims["slide-fused-bias"], vary={"image": images, "filters": filters})
+    outcome = prove_drawn(claim)
+    assert isinstance(outcome, Refutation)
+    assert outcome.case == {"image": (1, 1), "filters": 1}
 
 
 @pytest.mark.parametrize("method", ["symbolic", "identity test", "small values"])

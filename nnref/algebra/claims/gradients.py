@@ -208,7 +208,7 @@ CLAIMS = (
         normalize2d_backward,
         {"x": (1, 1, 1, 1), "gamma": (1,), "beta": (1,), "mean": (1,), "inv_std": (1,)},
         {"x": (2, 2, 2, 2), "gamma": (2,), "beta": (2,), "mean": (2,), "inv_std": (2,)},
-        vary=dict.fromkeys(SHAPES[3:], ((2,),)) | {"x": ((1, 2, 1, 1), (2, 2, 2, 3))},
+        vary=dict.fromkeys(ARRAYS[3:], ((2,),)) | {"x": ((1, 2, 1, 1), (2, 2, 2, 3))},
     ),
     _claim(
         "batch-norm2d",

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError, ShapeError, StateError, refuse
+from ...layer import Layer
 from ...layers.batch_norm2d import BatchNorm2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, constant, layer_function, sum_over
+from ...numeric import Array, common_dtype, constant, layer_function, sum_over
 from .parts import NO_PADDING, AnyConvolution, bias_of, by_group, changed, padding_of
 
 __all__ = [
@@ -63,13 +64,13 @@ def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolutio
     Raises
     ------
     StateError : the batch norm is in training mode, where it is not affine.
-    ShapeError : it has another number of channels.
+    ShapeError, DTypeError : it has another number of channels, or another dtype.
 
     >>> from nnref import Conv2d
     >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, padding=1, bias=False), BatchNorm2d(8).eval())
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=1, dilation=1, groups=1)
     """
-    scale, shift = _evaluated("fuse_conv_batch_norm", bn, len(conv.params["weight"]))
+    scale, shift = _evaluated("fuse_conv_batch_norm", bn, conv, len(conv.params["weight"]))
     weight, bias = output_scaled(conv.params["weight"], scale, shift, bias_of(conv))
     return changed(conv, weight=weight, bias=bias)
 
@@ -82,13 +83,13 @@ def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> Co
 
     Raises
     ------
-    StateError, ShapeError : as in `fuse_conv_batch_norm`.
+    StateError, ShapeError, DTypeError : as in `fuse_conv_batch_norm`.
 
     >>> fuse_conv_transpose_batch_norm(ConvTranspose2d(4, 6, 2, groups=2), BatchNorm2d(6).eval()).params["weight"].shape
     (4, 3, 2, 2)
     """
     weight, groups = conv.params["weight"], conv.options["groups"]
-    scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, groups * weight.shape[1])
+    scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, conv, groups * weight.shape[1])
     filters = by_group(weight, groups)  # (g,K/g,C/g,kh,kw)
     bias = bias_of(conv)
     return changed(
@@ -108,7 +109,7 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     Raises
     ------
     OptionError : the convolution is padded and g is not 0.
-    StateError, ShapeError : as in `fuse_conv_batch_norm`.
+    StateError, ShapeError, DTypeError : as in `fuse_conv_batch_norm`.
 
     >>> from nnref import Conv2d
     >>> fuse_batch_norm_conv(BatchNorm2d(3).eval(), Conv2d(3, 8, 3, bias=False))
@@ -116,7 +117,9 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     """
     function, weight = "fuse_batch_norm_conv", conv.params["weight"]
     groups = len(bn.params["weight"]) if isinstance(conv, DepthwiseConv2d) else conv.options["groups"]
-    scale, shift = _evaluated(function, bn, None if isinstance(conv, DepthwiseConv2d) else groups * weight.shape[1])
+    scale, shift = _evaluated(function, bn, conv, groups * weight.shape[1])
+    if len(weight) % groups:
+        refuse(ShapeError, function, "conv", f"of a multiple of the {groups} channels of bn", f"{len(weight)} filters")
     if conv.options["padding"] != "valid" and np.any(shift != 0) and padding_of(function, conv) != NO_PADDING:
         raise OptionError(
             f"{function}: padding must be 0 where g = β − μγ/√(σ²+ε) is not 0, got {conv.options['padding']!r}: the "
@@ -167,14 +170,18 @@ def input_scaled(
     return scaled.reshape(weight.shape), offset if bias is None else bias + offset
 
 
-def _evaluated(function: str, bn: BatchNorm2d, channels: int | None = None) -> tuple[Array, Array]:
-    """(G, g) of a batch norm, if it is in evaluation mode and of the right number of channels."""
+def _evaluated(
+    function: str, bn: BatchNorm2d, conv: Layer | None = None, channels: int | None = None
+) -> tuple[Array, Array]:
+    """(G, g) of a batch norm, if it is in evaluation mode, of this number of channels and of the dtype of `conv`."""
     if bn.training:
         raise StateError(
             f"{function}: bn must be in evaluation mode (call its eval()), got training mode, in which it is not "
             "affine: it divides by the standard deviation of its own input, so that no fixed weight can replace it"
         )
     gamma, beta = bn.params["weight"], bn.params["bias"]
+    if conv is not None:
+        common_dtype(function, {"conv": conv.params["weight"], "bn": gamma})
     if channels is not None and len(gamma) != channels:
         refuse(ShapeError, function, "bn", f"of {channels} channels", f"{len(gamma)} channels")
     mean, var = bn.buffers["running_mean"], bn.buffers["running_var"]

@@ -11,6 +11,7 @@ import contextlib
 import os
 import selectors
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -87,21 +88,20 @@ class ProcessTarget:
     def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
         """The program's results of one case, as a function of nnref returns them."""
         program = self._program()
-        with tempfile.TemporaryDirectory(prefix="nnref-", ignore_cleanup_errors=True) as made:
-            directory = Path(made, "case")
-            write_request(directory, case, arrays, options, self.declares)
-            started = time.monotonic()
-            try:
-                answer = program.ask(str(directory), self._patience())
-            except TargetDied as death:
-                self._hung |= death.kind == "hang"
-                raise
-            self._slowest = max(self._slowest, time.monotonic() - started)
-            try:
-                return _results(answer, case, directory)
-            except ProtocolError:
-                program.kill()
-                raise
+        directory = program.empty_directory()
+        write_request(directory, case, arrays, options, self.declares)
+        started = time.monotonic()
+        try:
+            answer = program.ask(str(directory), self._patience())
+        except TargetDied as death:
+            self._hung |= death.kind == "hang"
+            raise
+        self._slowest = max(self._slowest, time.monotonic() - started)
+        try:
+            return _results(answer, case, directory)
+        except ProtocolError:
+            program.kill()
+            raise
 
     def _patience(self) -> float:
         """Seconds to wait. The first hang takes the whole time limit, so that shrinking it need not."""
@@ -158,12 +158,22 @@ class _Program:
             cast("IO[bytes]", stream) for stream in (self._child.stdin, self._child.stdout, self._child.stderr)
         )
         self._selector, self._said, self._complaint = selectors.DefaultSelector(), b"", b""
+        self._directory = tempfile.TemporaryDirectory(prefix="nnref-", ignore_cleanup_errors=True)
         for stream in (self._stdout, self._stderr):
             self._selector.register(stream, selectors.EVENT_READ)
 
     @property
     def alive(self) -> bool:
         return self._child.poll() is None and not self._stdin.closed
+
+    def empty_directory(self) -> Path:
+        """The directory of its requests, emptied of the last one."""
+        for path in Path(self._directory.name).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        return Path(self._directory.name)
 
     def ask(self, line: str, limit: float) -> str:
         """The program's answer to a line, within `limit` seconds."""
@@ -233,6 +243,7 @@ class _Program:
         self._selector.close()
         for stream in (self._stdin, self._stdout, self._stderr):
             stream.close()
+        self._directory.cleanup()
 
     def close(self) -> None:
         """Let it end by itself: its input ends, and it may still write its profile or its leaks."""

@@ -49,13 +49,18 @@ REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
     (lambda: a.fuse_conv_batch_norm(CONV, BatchNorm2d(2).eval()), ShapeError, "bn must be of 3 channels, got 2"),
     (lambda: a.fuse_batch_norm_conv(NORM, CONV), ShapeError, "bn must be of 2 channels, got 3 channels"),
     (lambda: a.fuse_conv_transpose_batch_norm(ConvTranspose2d(3, 2, 2), NORM), ShapeError, "of 2 channels"),
-    (lambda: a.fuse_conv_batch_norm(double(CONV), NORM), DTypeError, "scale must be of the dtype of weight, float64"),
+    (lambda: a.fuse_conv_batch_norm(double(CONV), NORM), DTypeError, "norm: bn must be of the dtype of conv, float64"),
     (
         lambda: a.fuse_batch_norm_conv(shifted_batch_norm(2), Conv2d(2, 3, 3, padding=1)),
         OptionError,
         "padding is 0 behind the batch norm, and a 0 before it would come out as g",
     ),
     (lambda: a.fuse_batch_norm_conv(shifted_batch_norm(2), SAME), OptionError, "depends on the image"),
+    (
+        lambda: a.fuse_batch_norm_conv(NORM, DepthwiseConv2d(2, 1)),
+        ShapeError,
+        "multiple of the 3 channels of bn, got 2",
+    ),
     (lambda: a.fuse_pad_conv(ZeroPad2d(1), SAME), OptionError, 'padding must be in pixels, got "same" with stride'),
     (lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), UNCOUNTED), OptionError, "pixels like any other and count"),
     (
