@@ -508,7 +508,7 @@ def pool_dilation_ignored(right, x, *, dilation, **o):
 
 @bug("max_pool2d_backward", hint="tie")
 def tie_to_the_last(right, dy, x, *, padding, ceil_mode, **o):
-    if ceil_mode:
+    if ceil_mode or not np.isfinite(x).all():
         return right(dy, x, padding=padding, ceil_mode=True, **o)
     reach = [d * (k - 1) + 1 for d, k in zip(o["dilation"], o["kernel_size"], strict=True)]
     used = [(n - 1) * s + r for n, s, r in zip(dy.shape[2:], o["stride"], reach, strict=True)]

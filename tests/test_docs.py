@@ -1,6 +1,7 @@
 """Every example in the documentation runs, and every layer function and class has a page."""
 
 import doctest
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 import nnref
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 LAYER_PAGES = sorted((DOCS / "layers").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
 def test_examples_run(page):
     text = page.read_text(encoding="utf-8").replace("```", "\n")  # a fence after an expected result is no part of it
     examples = doctest.DocTestParser().get_doctest(text, {"np": np, "nnref": nnref}, page.name, str(page), 0)
@@ -21,6 +22,12 @@ def test_examples_run(page):
     complaints = []
     runner.run(examples, out=complaints.append)
     assert not complaints, "".join(complaints)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
 
 
 def test_every_layer_has_a_page_with_an_example_and_every_page_a_layer():

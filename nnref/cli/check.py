@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,10 +20,11 @@ from ..oracle.deviations import read_deviations
 from ..oracle.report import Report
 from ..oracle.result import Result
 from ..oracle.targets import BUILT_IN, FRAMEWORKS, installed_frameworks, resolve
+from ..oracle.targets.process import ProcessTarget, process_target
 from ..oracle.task import Task
 from .table import print_report
 
-__all__ = ["add_parser"]
+__all__ = ["add_parser", "add_target", "program_of"]
 
 WITHOUT_FRAMEWORKS = ("nnref", "definition")
 
@@ -36,10 +38,7 @@ def add_parser(subparsers: Any) -> None:
         "framework found installed; when there is none, nnref's own float layers and the formulas as plain loops. "
         "Exit status 0 if all is well, 1 if something failed, 2 if the question makes no sense.",
     )
-    names = ", ".join(BUILT_IN)
-    parser.add_argument(
-        "target", nargs="?", metavar="TARGET", help=f"{names}, package.module, module:object or path/to/file.py"
-    )
+    add_target(parser, required=False)
     parser.add_argument("--op", action="append", metavar="NAME", help="an operation; repeat for several (default: all)")
     parser.add_argument("--dtype", action="append", choices=DTYPES, help="repeat for several (default: float32)")
     parser.add_argument("--examples", type=int, default=200, metavar="N", help="drawn cases per row (default: 200)")
@@ -55,25 +54,49 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def add_target(parser: argparse.ArgumentParser, required: bool) -> None:
+    """Add the two ways of naming a target; both arguments are None if neither is used."""
+    ways = parser.add_mutually_exclusive_group(required=required)
+    names = ", ".join(BUILT_IN)
+    help_ = f"{names}, package.module, module:object or path/to/file.py"
+    ways.add_argument("target", nargs="?", metavar="TARGET", help=help_)
+    help_ = "a program that is the target, with its arguments (docs/process-target.md)"
+    ways.add_argument("--command", dest="program", metavar="PROGRAM", help=help_)
+
+
+def program_of(args: argparse.Namespace) -> ProcessTarget:
+    """The target of --command, started."""
+    try:
+        return process_target(shlex.split(args.program), args.time_limit)
+    except ValueError as error:  # a quotation that does not end; an OptionError is one too, and says more
+        if isinstance(error, OptionError):
+            raise
+        refuse(OptionError, args.command, "--command", "a program and its arguments", f"{args.program!r}: {error}")
+
+
 def run(args: argparse.Namespace) -> int:
     """Check the target, or each of the default ones, and return the exit status."""
-    targets = [args.target] if args.target else installed_frameworks() or list(WITHOUT_FRAMEWORKS)
+    one = args.target or args.program
+    targets = [one] if one else installed_frameworks() or list(WITHOUT_FRAMEWORKS)
     if len(targets) > 1 and (args.json or args.junit or args.html):
         refuse(OptionError, "check", "TARGET", "given when a file is to be written", f"none, for {', '.join(targets)}")
     for name, value, least in (("--examples", args.examples, 1), ("--jobs", args.jobs, 1)):
         if value < least:
             refuse(OptionError, "check", name, f"at least {least}", value)
     console = Console(stderr=args.json == "-")
+    if args.program:
+        with program_of(args) as program:
+            return 0 if _checked(program, args, console).ok else 1
     reports = [_checked(name, args, console) for name in targets]
     return 0 if all(report.ok for report in reports) else 1
 
 
-def _checked(name: str, args: argparse.Namespace, console: Console) -> Report:
-    if args.in_process or name not in FRAMEWORKS:
-        resolve(name)  # a target that cannot be loaded is an error of the question, not a finding
+def _checked(target: Any, args: argparse.Namespace, console: Console) -> Report:
+    if isinstance(target, str) and (args.in_process or target not in FRAMEWORKS):
+        resolve(target)  # a target that cannot be loaded is an error of the question, not a finding
     deviations = read_deviations(args.deviations) if args.deviations else ()
-    tasks = tasks_of(name, args.op, args.dtype or ("float32",), args.examples, args.seed)
-    report = _run(name, args, deviations, tasks, console)
+    tasks = tasks_of(target, args.op, args.dtype or ("float32",), args.examples, args.seed)
+    report = _run(target, args, deviations, tasks, console)
     print_report(console, report)
     if args.json == "-":
         sys.stdout.write(report.to_json())
@@ -86,9 +109,9 @@ def _checked(name: str, args: argparse.Namespace, console: Console) -> Report:
     return report
 
 
-def _run(name: str, args: argparse.Namespace, deviations: Any, tasks: list[Task], console: Console) -> Report:
+def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Task], console: Console) -> Report:
     """The campaign, with its progress bar; on a terminal only, for the table says all."""
-    resume = _unfinished(args)
+    resume, name = _unfinished(args), str(getattr(target, "__name__", target))
     kept = Report(name, args.seed, args.examples)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with ExitStack() as stack:
@@ -105,14 +128,14 @@ def _run(name: str, args: argparse.Namespace, deviations: Any, tasks: list[Task]
                     kept.to_json(args.json)
 
         return conform(
-            name,
+            target,
             args.op,
             args.dtype or ("float32",),
             args.examples,
             args.seed,
             executor,
             deviations=deviations,
-            isolate=not args.in_process,
+            isolate=isinstance(target, str) and not args.in_process,
             time_limit=args.time_limit,
             resume=resume,
             progress=progress,

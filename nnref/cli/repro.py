@@ -16,6 +16,7 @@ from ..oracle.repro import SideBySide, side_by_side, snippet
 from ..oracle.search import Tester
 from ..oracle.targets import resolve
 from ..oracle.task import declaration_of, function_of
+from .check import add_target, program_of
 
 __all__ = ["add_parser"]
 
@@ -28,17 +29,26 @@ def add_parser(subparsers: Any) -> None:
         description="Run the case of a descriptor on TARGET, in this process. Exit status 0 if it passes, 1 if it fails.",
     )
     parser.add_argument("descriptor", help="one line, as a report prints it")
-    parser.add_argument("target", metavar="TARGET", help="as for nnref check")
+    add_target(parser, required=True)
+    parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="for --command (default: 30)")
     parser.add_argument("--snippet", action="store_true", help="print a script that needs NumPy and the function alone")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the case, print what came of it, and return the exit status."""
-    case, target = parse(args.descriptor), resolve(args.target)
+    case = parse(args.descriptor)
+    if args.program:
+        with program_of(args) as program:
+            return _repeated(case, program, args)
+    return _repeated(case, resolve(args.target), args)
+
+
+def _repeated(case: Case, target: Any, args: argparse.Namespace) -> int:
     function = function_of(target, case.op, case.direction)
     if function is None:
-        refuse(OptionError, "repro", "TARGET", f"something with a function {case.function}", args.target)
+        given = args.target or args.program
+        refuse(OptionError, "repro", "TARGET", f"something with a function {case.function}", given)
     declares = declaration_of(target, None)
     verdict = Tester(function, declares).verdict(case)
     side = side_by_side(case, function, declares)

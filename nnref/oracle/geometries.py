@@ -27,7 +27,7 @@ def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterat
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in small_geometries(OPERATIONS["conv2d"], "forward", "float32"))
-    837
+    891
     """
     if not operation.windowed:
         return

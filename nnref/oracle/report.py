@@ -115,7 +115,9 @@ class Report:
             head = (data["target"], data["seed"], data["max_examples"])
             return cls(*head, declares, results, deviations, data["versions"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            refuse(OptionError, "Report.from_json", "text", "a report of this version", f"{type(error).__name__}: {error}")
+            refuse(
+                OptionError, "Report.from_json", "text", "a report of this version", f"{type(error).__name__}: {error}"
+            )
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page: matrix, margins against the bound, failures with snippets."""

@@ -35,6 +35,7 @@ from .search import drawn
 __all__ = [
     "StoredCase",
     "check_results",
+    "listed",
     "read_case",
     "write_case",
     "write_request",
@@ -230,9 +231,27 @@ def read_case(directory: str | Path) -> StoredCase:
         wanted = [(e["name"], read_array(root / e["expected"]), read_array(root / e["bound"])) for e in data["results"]]
         expected, bound = ({row[0]: row[i] for row in wanted} for i in (1, 2))
         return StoredCase(case, Declaration(**data["declares"]), arrays, options, expected, bound)
-    except (OSError, ValueError, KeyError, TypeError, MalformedFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MalformedFile) as error:
         what = f"{root}: {type(error).__name__}: {error}"
         refuse(OptionError, "read_case", "directory", f"a case of {CASE_FORMAT}", what)
+
+
+def listed(directory: str | Path) -> dict[Path, str]:
+    """Directories of the cases that an index lists, each with its descriptor.
+
+    Raises
+    ------
+    OptionError : there is no index of this format.
+    """
+    path = Path(directory, "index.json")
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if index["format"] != INDEX_FORMAT:
+            raise ValueError(f"format {index['format']}")
+        return {path.parent / row["directory"]: row["descriptor"] for row in index["cases"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{path}: {type(error).__name__}: {error}"
+        refuse(OptionError, "listed", "directory", f"with an index of {INDEX_FORMAT}", what)
 
 
 def check_results(directory: str | Path, results: Mapping[str, Array] | None = None) -> Verdict:

@@ -11,14 +11,16 @@ from nnref.oracle import Declaration, Deviation, Failure, Finding, Report, Resul
 
 CASE = parse("relu.forward float32 special contiguous seed=3 N=1 C=1 H=1 W=2")
 POOL = parse(
-    "max_pool2d.backward float16 normal strided seed=12 N=1 C=1 H=5 W=4 kernel=3,1 stride=1,2 padding=1,0,0,2 dilation=1,1 "
-    "ceil_mode=1"
+    "max_pool2d.backward float16 normal strided seed=12 N=1 C=1 H=5 W=4 kernel=3,1 stride=1,2 padding=1,0,0,2 "
+    "dilation=1,1 ceil_mode=1"
 )
 HOSTILE = "</script><script>alert('x')</script> & \x1b[31m \ud800 \u202e \x00 ]]> --> \"quoted\"\nsecond line"
 
 
 def value(expected=1.0, got=2.0, bound=0.25, margin=4.0):
-    return Finding("value", f"y[0, 1] must be {expected} ± {bound}, got {got}", "y", (0, 1), expected, got, bound, margin)
+    return Finding(
+        "value", f"y[0, 1] must be {expected} ± {bound}, got {got}", "y", (0, 1), expected, got, bound, margin
+    )
 
 
 def failed(*findings):
@@ -28,7 +30,9 @@ def failed(*findings):
 
 PASSED = Result("conv2d", "forward", "float32", 40, margins=[i / 50 for i in range(1, 41)], seconds=1.23456)
 EXACT = Result("relu", "backward", "float32", 30)
-KNOWN = Result("max_pool2d", "backward", "float16", 20, known={"https://example.org/issues/1": [3, 17], HOSTILE: [0, 20]})
+KNOWN = Result(
+    "max_pool2d", "backward", "float16", 20, known={"https://example.org/issues/1": [3, 17], HOSTILE: [0, 20]}
+)
 UNSUPPORTED = Result("tanh", "forward", "bfloat16", unsupported=Counter({HOSTILE: 28, "no bfloat16": 2}))
 NOT_IMPLEMENTED = Result("fold_conv_transpose_batch_norm", "forward", "float64", implemented=False)
 LOST = Result("sigmoid", "forward", "float32", lost=f"BrokenProcessPool: {HOSTILE}")

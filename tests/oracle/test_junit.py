@@ -38,7 +38,7 @@ def suite_of(report):
 
 
 def case_of(*results):
-    root, suite = suite_of(Report("mine", results=[*results, PASSED]))
+    _, suite = suite_of(Report("mine", results=[*results, PASSED]))
     return suite.findall("testcase")[0]
 
 

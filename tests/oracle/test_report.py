@@ -266,10 +266,14 @@ def test_hostile_text_is_shown_as_it_is():
     assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\u202e]", text)
 
 
-@pytest.mark.parametrize("reason", ["javascript:alert(1)", "see https://example.org", 'https://example.org/" onclick="x'])
+@pytest.mark.parametrize(
+    "reason", ["javascript:alert(1)", "see https://example.org", 'https://example.org/" onclick="x']
+)
 def test_only_an_address_becomes_a_link(reason):
     row = Result("max_pool2d", "backward", "float32", 20, known={reason: [3, 17]})
-    links = [attributes["href"] for tag, attributes in Elements(page(Report("mine", results=[row]))).found if tag == "a"]
+    links = [
+        attributes["href"] for tag, attributes in Elements(page(Report("mine", results=[row]))).found if tag == "a"
+    ]
     assert links == []
 
 
@@ -292,7 +296,9 @@ def test_an_outlived_deviation_is_part_of_the_verdict():
     assert "not ok 2 known deviations no longer occur" in text
 
 
-@pytest.mark.parametrize(("row", "word"), [(EXACT, "exact"), (SHAPED, "failed"), (KNOWN, "deviates"), (PASSED, "0.800")])
+@pytest.mark.parametrize(
+    ("row", "word"), [(EXACT, "exact"), (SHAPED, "failed"), (KNOWN, "deviates"), (PASSED, "0.800")]
+)
 def test_the_last_column_says_how_close_it_was(row, word):
     assert Elements(page(Report("mine", results=[row]))).text.split("max\n")[1].split("\n" * 4)[0].split()[-1] == word
 
@@ -312,3 +318,16 @@ def test_a_command_is_safe_to_paste():
     (failure,) = SHAPED.failures
     assert split(failure.command(HOSTILE)) == ["nnref", "repro", str(CASE), HOSTILE]
     assert failure.command("torch") == f'nnref repro "{CASE}" torch'
+
+
+def test_the_documentation_names_every_key_and_status():
+    text = (DOCS / "reports.md").read_text(encoding="utf-8")
+    keys = {
+        name
+        for schema in objects(SCHEMA)
+        if schema is not SCHEMA["properties"]["declares"]
+        for name in schema["properties"]
+    }
+    assert [key for key in keys if f"`{key}`" not in text] == []
+    assert [status for status in STATUSES if f"| {status} |" not in text] == []
+    assert [kind for kind in SCHEMA["$defs"]["finding"]["properties"]["kind"]["enum"] if kind not in text] == []

@@ -60,9 +60,9 @@ class ProcessTarget:
         self._own, self._programs = threading.local(), list[_Program]()  # each thread has a program of its own
         self._close = weakref.finalize(self, _end, self._programs)
         try:
-            names, said = _announced(self._program(fresh=True))
+            names, said = _announced(self._program(fresh=True), time_limit)
             self.declares = declares or Declaration(**said)
-        except (OSError, TargetDied, ProtocolError, TypeError) as error:
+        except (OSError, TargetDied, ProtocolError, TypeError, OptionError) as error:
             self.close()
             what = "a program that answers the line operations with names of functions"
             refuse(OptionError, "process_target", "command", what, f"{shlex.join(command)!r}: {error}")
@@ -111,6 +111,8 @@ class ProcessTarget:
         """The program of this thread, a new one if it is not alive; that has the whole time limit to start."""
         program: _Program | None = getattr(self._own, "program", None)
         if program is None or not program.alive:
+            if program in self._programs:
+                self._programs.remove(program)
             program = self._own.program = _Program(self.command)
             self._programs.append(program)
             if not fresh:
@@ -260,9 +262,9 @@ def _end(programs: list[_Program]) -> None:
     programs.clear()
 
 
-def _announced(program: _Program) -> tuple[list[str], dict[str, str]]:
+def _announced(program: _Program, limit: float) -> tuple[list[str], dict[str, str]]:
     """Names of functions, and what it declares: words with a = in them."""
-    words = program.ask("operations", 30.0).split()
+    words = program.ask("operations", limit).split()
     names = [word for word in words if "=" not in word]
     if not names or set(names) - FUNCTIONS:
         raise ProtocolError(f"it answered {' '.join(words)!r}; known are {', '.join(sorted(FUNCTIONS))}")
