@@ -583,7 +583,7 @@ def square_weight_transposed(right, x, weight, bias):
 
 @bug("linear_backward")
 def dbias_of_the_first_row(right, dy, x, weight, bias):
-    dx, dweight, dbias = right(dy, x, weight, bias)
+    dx, dweight, _ = right(dy, x, weight, bias)
     return dx, dweight, None if bias is None else dy[:1].sum(axis=0)
 
 
@@ -636,7 +636,7 @@ def eps_of_another_framework(right, weight, bias, gamma, beta, mean, var, *, eps
 
 @bug("fold_conv_transpose_batch_norm")
 def scale_on_the_first_axis(right, weight, bias, gamma, beta, mean, var, *, eps, groups):
-    folded, shift = right(weight, bias, gamma, beta, mean, var, eps=eps, groups=groups)
+    _, shift = right(weight, bias, gamma, beta, mean, var, eps=eps, groups=groups)
     k = len(weight)
     scale = (gamma / np.sqrt(var + np.float32(eps)))[np.arange(k) % len(gamma)]
     return weight * scale[:, None, None, None], shift

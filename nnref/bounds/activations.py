@@ -5,12 +5,12 @@ exp, σ and tanh have a relative error of at most 8u (measured over the float32 
 NumPy's 3.9u, 4.7u). Where σ is subnormal it may be 0: 1/(1 + exp(−x)) as written overflows there.
 
 σ'(x) = σ(1 − σ) from a computed σ̂ = σ(1 + 8u): 1 − σ̂ is off by 8uσ + u, so that dy·σ̂·(1 − σ̂) is off by at most
-|dy|·σ·(8uσ + u + (1 − σ)(8u + 3u)) ≤ 13u|dy|σ, to first order; σ, not σ', for 1 − σ cancels where σ is near 1. Likewise
-1 − tanh² is off by 2·8u·tanh² + 3u, hence 20u|dy|. Second-order terms are below u each.
+|dy|·σ·(8uσ + u + (1 − σ)(8u + 3u)) ≤ 13u|dy|σ, to first order; σ, not σ', for 1 − σ cancels where σ is near 1.
+Likewise 1 − tanh² is off by 2·8u·tanh² + 3u, hence 20u|dy|. Second-order terms are below u each.
 
-Cross-entropy. z_k = x_k − max x is off by u|z_k|, e_k = exp(z_k) relatively by θ_k = u|z_k| + 8u, S = Σ e_k relatively by
-θ_S = Σ e_k θ_k/S + γ_K, log S absolutely by θ_S + 8u·log S. So log S − z_t is off by θ_S + 8u·log S + u|z_t| + u|L|; the
-mean adds γ_{N+2}. For the gradient, p_k = e_k/S is off by p_k(θ_k + θ_S + 2u), and p_t − 1, times dy/N, by 4u more.
+Cross-entropy. z_k = x_k − max x is off by u|z_k|, e_k = exp(z_k) relatively by θ_k = u|z_k| + 8u, S = Σ e_k relatively
+by θ_S = Σ e_k θ_k/S + γ_K, log S absolutely by θ_S + 8u·log S. So log S − z_t is off by θ_S + 8u·log S + u|z_t| + u|L|;
+the mean adds γ_{N+2}. For the gradient, p_k = e_k/S is off by p_k(θ_k + θ_S + 2u), and p_t − 1, times dy/N, by 4u more.
 """
 
 from __future__ import annotations

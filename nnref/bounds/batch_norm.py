@@ -7,16 +7,18 @@ root; G = γr one more. Centred, (x − μ)·G + β adds three, folded, x·G + (
 Training, two passes. With n values per channel, hats for computed values, v = σ² + ε:
 
     e_μ  = γ_{n+1} mean|x|                                              |μ̂ − μ|
-    e_v  = γ_{n+4}(σ² + e_μ²) + e_μ² + 2u·e_μ·mean|x−μ|  (+ 2u·v)       |v̂ − v|
+    e_v  = γ_{n+4}(σ² + e_μ²) + e_μ² + 2u·v                             |v̂ − v|
 
-for mean((x − μ̂)²) = σ² + (μ̂ − μ)² exactly, n + 4 counting the two roundings of a centred square, its product, the
-sum and the division, and the cross term the rounding of x − μ̂ about its own error. If e_v ≤ v/2 then v̂ ≥ v/2, and by
-the mean value theorem, with t = e_v/v, r is off relatively by ρ = ½ t (1 − t)^(−3/2) + 4u, the last for its own roundings.
-Where e_v > v/2 nothing follows: no verdict. The centred value c = x − μ̂ is off by e_c = e_μ + u(|x−μ| + e_μ), and
+for mean((x − μ̂)²) = σ² + (μ̂ − μ)² exactly, n + 4 counting the two roundings of a centred value in its square, the
+product, the sum and the division; 2u·v is for ε. With t = e_v/v ≤ ½, by the mean value theorem, r is off relatively by
+ρ = ½ t (1 − t)^(−3/2) + 4u, the last for its own roundings. Where t > ½ nothing follows: no verdict. The centred value
+c = x − μ̂ is off by e_c = e_μ + u(|x−μ| + e_μ), and
 
     x̂ is off by  e_x̂ = r·(e_c(1 + ρ) + |x−μ|ρ)
 
-y = x̂γ + β: |γ|·e_x̂ + γ_6(|γ||x̂| + |β|). A single pass, σ̂² = mean(x²) − μ̂², has e_v = γ_{n+4}(mean(x²) + μ²) + … instead.
+y = x̂γ + β: |γ|·e_x̂ + γ_6(|γ||x̂| + |β|). A single pass, σ̂² = mean(x²) − μ̂², has instead
+
+    e_v  = γ_{n+4}(mean(x²) + μ²) + 2|μ|·e_μ + e_μ² + 2u·v
 
 Backward, dx = γr(dy − m₁ − x̂·m₂), m₁ = mean(dy), m₂ = mean(dy·x̂): m₁ is off by γ_{n+1} mean|dy|, m₂ by
 mean(|dy|·e_x̂) + γ_{n+2} mean(|dy|(|x̂| + e_x̂)), and the rest is the product rule in absolute value. Magnitudes stand for
@@ -50,7 +52,9 @@ __all__ = [
 AXES = (0, 2, 3)
 
 
-def normalize2d(x: Array, gamma_: Array, beta: Array, mean: Array, inv_std: Array, *, precision: Precision) -> Allowance:
+def normalize2d(
+    x: Array, gamma_: Array, beta: Array, mean: Array, inv_std: Array, *, precision: Precision
+) -> Allowance:
     """γ_{10}(|x||G| + |μ||G| + |β|) with G = γ·inv_std."""
     scale = np.abs(gamma_ * inv_std)
     magnitude = (np.abs(x) + _c(np.abs(mean))) * _c(scale) + _c(np.abs(beta))
@@ -106,7 +110,7 @@ def _statistics(x: Array, eps: float, precision: Precision, one_pass: bool) -> _
     e_in = precision.u_in * np.abs(x)
     e_mean = gamma(n + 1, u) * _mean(np.abs(x)) + _mean(e_in) + n * precision.eta
     squares = _mean(x * x) if one_pass else 0.0
-    e_var = gamma(n + 4, u) * (var + e_mean**2) + e_mean**2 + 2 * u * e_mean * _mean(centred)
+    e_var = gamma(n + 4, u) * (var + e_mean**2) + e_mean**2
     if one_pass:  # mean(x²) − μ̂²: both terms are as large as mean(x²)
         e_var = gamma(n + 4, u) * (squares + mean**2) + 2 * np.abs(mean) * e_mean + e_mean**2
     e_var = e_var + 2 * _mean(centred * (e_in + _mean(e_in))) + _mean((e_in + _mean(e_in)) ** 2)

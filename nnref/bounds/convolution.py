@@ -52,9 +52,7 @@ def conv2d_backward(
     return _backward(layer_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
 
 
-def depthwise_conv2d(
-    x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any
-) -> Allowance:
+def depthwise_conv2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:
     """n = kh · kw."""
     return _forward(layer_depthwise_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
 
@@ -67,9 +65,7 @@ def depthwise_conv2d_backward(
     return _backward(layer_depthwise_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
 
 
-def conv_transpose2d(
-    x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any
-) -> Allowance:
+def conv_transpose2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:
     """n = K//groups · kh · kw, of which some may lie between pixels."""
     terms = len(weight) // options["groups"] * prod(weight.shape[2:])
     return _forward(layer_conv_transpose2d, terms, precision, x, weight, bias, **options)
@@ -88,9 +84,7 @@ def linear(x: Array, weight: Array, bias: Array | None, *, precision: Precision)
     return _forward(layer_linear, x.shape[1], precision, x, weight, bias)
 
 
-def linear_backward(
-    dy: Array, x: Array, weight: Array, bias: Array | None, *, precision: Precision
-) -> Gradients:
+def linear_backward(dy: Array, x: Array, weight: Array, bias: Array | None, *, precision: Precision) -> Gradients:
     """dx: n = K; dweight and dbias: n = N."""
     return _backward(layer_linear_backward, (len(weight), len(x), len(x)), precision, dy, x, weight, bias)
 

@@ -45,7 +45,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="child processes at once (default: 1)")
     parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="seconds for one case (default: 30)")
-    parser.add_argument("--in-process", action="store_true", help="run the target here: faster to start, but a crash ends all")
+    parser.add_argument(
+        "--in-process", action="store_true", help="run the target here: faster to start, but a crash ends all"
+    )
     parser.add_argument("--deviations", metavar="FILE", help="TOML file of known deviations")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON, row by row; - for standard output")
     parser.add_argument("--resume", action="store_true", help="keep the finished rows of the --json file")
@@ -113,7 +115,13 @@ def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Tas
     """The campaign, with its progress bar; on a terminal only, for the table says all."""
     resume, name = _unfinished(args), str(getattr(target, "__name__", target))
     kept = Report(name, args.seed, args.examples)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with ExitStack() as stack:
         bar = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not console.is_terminal))
         row = bar.add_task(name, total=len(tasks))
@@ -149,5 +157,3 @@ def _unfinished(args: argparse.Namespace) -> Report | None:
         refuse(OptionError, "check", "--json", "a file, to resume from", repr(args.json))
     path = Path(args.json)
     return Report.from_json(path.read_text(encoding="utf-8")) if path.exists() else None
-
-

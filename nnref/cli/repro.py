@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "repro",
         help="run one case again",
-        description="Run the case of a descriptor on TARGET, in this process. Exit status 0 if it passes, 1 if it fails.",
+        description="Run a case on TARGET, in this process. Exit status 0 if it passes, 1 if it fails.",
     )
     parser.add_argument("descriptor", help="one line, as a report prints it")
     add_target(parser, required=True)

@@ -42,7 +42,9 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def _table(report: Report) -> Table:
-    table = Table(title=f"{report.target}, {report.max_examples} drawn cases a row, seed {report.seed}", title_justify="left")
+    table = Table(
+        title=f"{report.target}, {report.max_examples} drawn cases a row, seed {report.seed}", title_justify="left"
+    )
     table.add_column("operation", no_wrap=True)
     for name in ("dtype", "verdict"):
         table.add_column(name, no_wrap=True)

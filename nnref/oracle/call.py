@@ -99,9 +99,7 @@ def _array(what: str, value: Any) -> Any:
     return array
 
 
-def _side_effect(
-    case: Case, arrays: Arrays, given: list[Array | None], outputs: tuple[Any, ...]
-) -> Finding | None:
+def _side_effect(case: Case, arrays: Arrays, given: list[Array | None], outputs: tuple[Any, ...]) -> Finding | None:
     for (name, original), array in zip(arrays.items(), given, strict=True):
         if original is None or array is None:
             continue

@@ -93,7 +93,8 @@ def parse(line: str) -> Case:
     too_small = [n for n in least if any(v < m for v, m in zip(values[n], least[n], strict=True))]
     if too_small or not OPERATIONS[op].fits(values):
         refuse(OptionError, "parse", "fields", f"a case that {op} accepts", " ".join(words[5:]))
-    return Case(op, direction, *words[1:4], seed, values)
+    dtype, mode, layout = words[1:4]
+    return Case(op, direction, dtype, mode, layout, seed, values)
 
 
 def _expect(what: str, word: str, choices: tuple[str, ...]) -> None:

@@ -88,9 +88,7 @@ def check(
         refuse(OptionError, "check", "directions", f"among {OPERATIONS[op].directions} of {op}", list(functions))
     results = []
     for direction, function in functions.items():
-        result = search(
-            function, op, direction, dtype=dtype, declares=declares, max_examples=max_examples, seed=seed
-        )
+        result = search(function, op, direction, dtype=dtype, declares=declares, max_examples=max_examples, seed=seed)
         if result.failures:
             smallest = min(result.failures, key=lambda failure: elements(failure.case))
             raise Disagreement(smallest, function, declares or Declaration()) from None

@@ -96,9 +96,7 @@ def conform(
         finished = dict(_here(todo, isolate, time_limit, progress))
     else:
         finished = dict(_elsewhere(todo, executor, isolate, time_limit, progress))
-    report.results = [
-        done.get(f"{task.op}.{task.direction}{task.dtype}") or finished[task.key] for task in tasks
-    ]
+    report.results = [done.get(f"{task.op}.{task.direction}{task.dtype}") or finished[task.key] for task in tasks]
     report.deviations = tuple(deviations)
     return report
 
@@ -131,8 +129,8 @@ def _elsewhere(
             yield task.key, result
     for future in as_completed(futures):
         task = futures[future]
-        error = future.exception()
-        result = _lost(task, error) if error else future.result()
+        died = future.exception()
+        result = _lost(task, died) if died else future.result()
         progress(task, result.cases, result)
         yield task.key, result
 

@@ -145,7 +145,7 @@ def _normal(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
 
 
 def _adversarial(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
-    """By the seed, so that all arrays are alike: all cancels; or a large mean, a small spread; or one huge among small."""
+    """By the seed, for all arrays alike: all cancels; or a large mean, a small spread; or one huge among small."""
     kind, half = (case.seed // 7 + case.seed) % 3, format_of(case.dtype).bits < 24
     if name in POSITIVE:
         return np.abs(raw.normal(shape)) * raw.scale(1 if half else 3) ** 2

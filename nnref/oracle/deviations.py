@@ -6,8 +6,8 @@
     where = "max(padding) > 0 and dilation[0] > 1"   # optional: an expression over the fields of the case
     reason = "https://example.org/issues/1"          # mandatory
 
-A failing case that an entry matches is counted as known and fails nothing. An entry that matched no case, or whose cases
-all pass now, is reported: it has to go.
+A failing case that an entry matches is counted as known and fails nothing. An entry that matched no case, or whose
+cases all pass now, is reported: it has to go.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def evaluate(expression: str, geometry: Mapping[str, tuple[int, ...]] | None) ->
         tree = ast.parse(expression, mode="eval").body
         return _value(tree, geometry) if geometry is not None else _check(tree)
     except (SyntaxError, ValueError, TypeError, LookupError, ZeroDivisionError) as error:
-        refuse(OptionError, "Deviation", "where", "an expression over the fields of the case", f"{expression!r}: {error}")
+        refuse(
+            OptionError, "Deviation", "where", "an expression over the fields of the case", f"{expression!r}: {error}"
+        )
 
 
 def _check(tree: ast.expr) -> None:
@@ -126,8 +128,8 @@ def _value(node: ast.expr, g: Mapping[str, tuple[int, ...]]) -> Any:
         case ast.UnaryOp(op=sign, operand=inner):
             return not _value(inner, g) if isinstance(sign, ast.Not) else -_value(inner, g)
         case ast.BoolOp(op=joint, values=parts):
-            values = (_value(part, g) for part in parts)
-            return all(values) if isinstance(joint, ast.And) else any(values)
+            truths = (_value(part, g) for part in parts)
+            return all(truths) if isinstance(joint, ast.And) else any(truths)
         case ast.BinOp(left=left, op=sign, right=right):
             return ARITHMETIC[type(sign)](_value(left, g), _value(right, g))
         case ast.Compare(left=left, ops=signs, comparators=rights):

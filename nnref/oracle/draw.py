@@ -92,7 +92,7 @@ def _geometry(draw: Draw, operation: Operation) -> Geometry:
         if name in fields:
             g[name] = (_extent(draw, g, axis, size if name == "W" else "small"),)
     if "M" in g or ("C" in g and size == "channels"):
-        g["C"] = draw(CHANNELS if size == "channels" else ONE_TO_THREE),
+        g["C"] = (draw(CHANNELS if size == "channels" else ONE_TO_THREE),)
     if size == "channels":
         _widen(draw, g)
     if not operation.fits(g):

@@ -58,7 +58,9 @@ def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequ
     >>> len(list(critical_sizes(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
     44
     """
-    base: Geometry = {name: tuple(max(1, v) if name == "N" else v for v in low) for name, low in operation.least.items()}
+    base: Geometry = {
+        name: tuple(max(1, v) if name == "N" else v for v in low) for name, low in operation.least.items()
+    }
     if "kernel" in base:
         base |= {"kernel": (1, 3), "padding": (0, 0, 1, 1)} if "padding" in base else {"kernel": (1, 3)}
     sizes = [("W", width) for width in WIDTHS] + [(name, count) for name in CHANNEL_FIELDS for count in CHANNELS]

@@ -82,9 +82,10 @@ class Axis:
         return [(self.at(10.0**decade), f"{10.0**decade:g}") for decade in range(self.low, int(self.high) + 1)]
 
     def failures(self, result: Result) -> list[tuple[float, float]]:
-        """Margins of failing values, with their positions."""
-        margins = {failure.finding.margin for failure in result.failures if failure.finding.margin is not None}
-        return [(margin, self.at(margin)) for margin in sorted(margins)]
+        """Margins of failing values, with their positions; NaN is infinitely wrong."""
+        margins = [failure.finding.margin for failure in result.failures if failure.finding.margin is not None]
+        beyond_all = [math.inf if math.isnan(margin) else margin for margin in margins]
+        return [(margin, self.at(margin)) for margin in sorted(set(beyond_all))]
 
 
 def _complaints(report: Report) -> Iterator[str]:

@@ -154,9 +154,7 @@ def _is_selection(case: Case) -> bool:
     return case.op in ("max_pool2d", "relu", "flatten", "zero_pad2d")
 
 
-def _right(
-    case: Case, got: Array, exact: Array, error: Array, bound: Array, declares: Declaration
-) -> Array:
+def _right(case: Case, got: Array, exact: Array, error: Array, bound: Array, declares: Declaration) -> Array:
     """Elementwise, with what is not finite."""
     same = (got == exact) | (np.isnan(got) & np.isnan(exact))
     right = np.where(np.isfinite(exact), error <= bound, same)

@@ -126,7 +126,10 @@ def _pool_output(g: Geometry) -> Shape:
 
 
 def _per_channel(*names: str) -> Callable[[Geometry], dict[str, Shape | None]]:
-    return lambda g: {"x": _image(g)} | {name: g["C"] for name in names}
+    def shapes(g: Geometry) -> dict[str, Shape | None]:
+        return {"x": _image(g), **dict.fromkeys(names, g["C"])}
+
+    return shapes
 
 
 def _fold_shapes(g: Geometry) -> dict[str, Shape | None]:
@@ -227,9 +230,7 @@ ROWS = (
         _none,
         convolution,
     ),
-    Operation(
-        "flatten", IMAGE, _per_channel(), lambda g: (g["N"][0], prod(_image(g)[1:])), _none, pooling
-    ),
+    Operation("flatten", IMAGE, _per_channel(), lambda g: (g["N"][0], prod(_image(g)[1:])), _none, pooling),
     Operation(
         "zero_pad2d",
         IMAGE | {"padding": (0, 0, 0, 0)},

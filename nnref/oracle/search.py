@@ -31,6 +31,7 @@ from .shrink import shrink, shrink_fatal
 
 __all__ = ["Tester", "drawn", "search"]
 
+STRICTEST = Declaration()
 REPEATED = 16  # calls made twice, to see whether the bits are the same
 
 
@@ -39,7 +40,7 @@ class Tester:
     """A target's function under one declaration: case -> verdict."""
 
     function: Callable[..., Any]
-    declares: Declaration = Declaration()
+    declares: Declaration = STRICTEST
     watch: Callable[[Case], None] = lambda case: None
 
     def verdict(self, case: Case) -> Verdict | str:

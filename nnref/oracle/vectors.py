@@ -314,5 +314,6 @@ def _in_float64(exact: Array, bound: Array) -> tuple[Array, Array]:
     if exact.dtype != object or not np.isfinite(expected).all():
         return expected, bound
     with fifty_digits():
-        off = np.asarray(np.abs(decimals(expected) - exact), object).astype(np.float64)
-    return expected, np.where(off > 0, np.nextafter(bound + np.nextafter(off, np.inf), np.inf), bound)
+        off = np.asarray(np.abs(decimals(expected) - exact), object)
+    wider = np.nextafter(bound + np.nextafter(off.astype(np.float64), np.inf), np.inf)
+    return expected, np.where(np.asarray(off > 0, bool), wider, bound)

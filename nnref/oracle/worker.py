@@ -30,6 +30,7 @@ __all__ = ["Worker", "serve"]
 
 LINE_BYTES = 4096
 POLL = 0.02
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
 SERVE = "import sys; from nnref.oracle.worker import serve; serve(int(sys.argv[1]))"
 
 
@@ -39,7 +40,7 @@ class Worker:
     def __init__(self, time_limit: float = 30.0) -> None:
         self.time_limit = time_limit
         self._child: subprocess.Popen[bytes] | None = None
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 the child inherits it
         self._file.truncate(LINE_BYTES)
         self._line = mmap.mmap(self._file.fileno(), LINE_BYTES)
 
@@ -185,14 +186,14 @@ def serve(fileno: int) -> None:
             return
         count = 0
         try:
-            answer = run_task(task, watch=watch) if kind == "task" else _one(task, parse(rest[0]), watch)
+            answer: Any = run_task(task, watch=watch) if kind == "task" else _one(task, parse(rest[0]), watch)
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         _send(answers, answer)
 
 
-def _one(task: Task, case: Case, watch: Callable[[Case], None]) -> None:
-    """Call the target once."""
+def _one(task: Task, case: Case, watch: Callable[[Case], None]) -> str:
+    """Call the target once, and live."""
     from .call import call
     from .data import arrays_of
     from .targets import resolve
@@ -203,3 +204,4 @@ def _one(task: Task, case: Case, watch: Callable[[Case], None]) -> None:
     watch(case)
     if function is not None:
         call(function, case, *arrays_of(case))
+    return "alive"

@@ -125,9 +125,7 @@ def test_arrays_keep_shape_and_are_decimal() -> None:
         assert result.tolist() == array.tolist()
 
 
-@pytest.mark.parametrize(
-    ("value", "error"), [("one", OptionError), (None, DTypeError), (1j, DTypeError)]
-)
+@pytest.mark.parametrize(("value", "error"), [("one", OptionError), (None, DTypeError), (1j, DTypeError)])
 def test_what_is_no_number_is_refused(value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="decimal: value must be"):
         decimal(value)

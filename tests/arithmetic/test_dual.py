@@ -48,9 +48,7 @@ def evaluate(tree: Any, atoms: dict[str, Any]) -> Any:
     if not isinstance(tree, tuple):
         return rational(tree)
     symbol, left, right = tree
-    return OPERATIONS[symbol](
-        evaluate(left, atoms), right if symbol in "/^" else evaluate(right, atoms)
-    )
+    return OPERATIONS[symbol](evaluate(left, atoms), right if symbol in "/^" else evaluate(right, atoms))
 
 
 def duals(point: dict[str, Any]) -> dict[str, Dual]:
@@ -149,9 +147,7 @@ def test_an_exact_value_refuses_floats(operation, value, number) -> None:  # typ
 
 def test_a_rational_value_has_no_exponential() -> None:
     for function in (np.exp, np.expm1, np.log):
-        with pytest.raises(
-            DTypeError, match=r"of an arithmetic that has (exp|expm1|log), got Rational"
-        ):
+        with pytest.raises(DTypeError, match=r"of an arithmetic that has (exp|expm1|log), got Rational"):
             function(np.array([Dual(rational(1))]))
     with pytest.raises(TypeError):
         Dual(rational(1)) ** Fraction(1, 2)

@@ -21,9 +21,7 @@ NAMES = ("a", "b", "x[0,10]")
 X, Y = Polynomial.variable("x"), Polynomial.variable("y")
 halves = st.integers(-8, 8).map(lambda n: Fraction(n, 2))
 coefficients = st.integers(-4, 4) | halves
-monomials = st.sampled_from(
-    [m for degree in range(4) for m in itertools.combinations_with_replacement(NAMES, degree)]
-)
+monomials = st.sampled_from([m for degree in range(4) for m in itertools.combinations_with_replacement(NAMES, degree)])
 
 
 def from_terms(terms: list[tuple[tuple[str, ...], Any]]) -> Polynomial:
@@ -65,9 +63,7 @@ def test_equal_polynomials_have_one_form(p: Polynomial, q: Polynomial) -> None:
 
 
 @given(polynomials, polynomials, points)
-def test_substitution_is_a_homomorphism(
-    p: Polynomial, q: Polynomial, point: dict[str, Fraction]
-) -> None:
+def test_substitution_is_a_homomorphism(p: Polynomial, q: Polynomial, point: dict[str, Fraction]) -> None:
     def at(r: Polynomial) -> Any:
         return r.substitute(point)
 
@@ -79,9 +75,7 @@ def test_substitution_is_a_homomorphism(
 
 
 @given(polynomials, polynomials, points)
-def test_substitution_of_a_polynomial_is_composition(
-    p: Polynomial, q: Polynomial, point: dict[str, Fraction]
-) -> None:
+def test_substitution_of_a_polynomial_is_composition(p: Polynomial, q: Polynomial, point: dict[str, Fraction]) -> None:
     inner = {**point, "a": q.substitute(point)}
     assert p.substitute({"a": q}).substitute(point) == p.substitute(inner)
 
@@ -191,9 +185,7 @@ def test_substitution_takes_every_arithmetic_that_divides() -> None:
     assert q.gradient == {("u", (0,)): 3, ("u", (1,)): Fraction(1, 2)}
 
 
-@pytest.mark.parametrize(
-    ("shape", "first"), [((), "w"), (2, "w[0]"), ((2, 3), "w[0,0]"), ((1,) * 4, "w[0,0,0,0]")]
-)
+@pytest.mark.parametrize(("shape", "first"), [((), "w"), (2, "w[0]"), ((2, 3), "w[0,0]"), ((1,) * 4, "w[0,0,0,0]")])
 def test_variables_are_named_by_index(shape: Any, first: str) -> None:
     w = variables("w", shape)
     assert w.shape == np.empty(shape).shape

@@ -331,3 +331,10 @@ def test_the_documentation_names_every_key_and_status():
     assert [key for key in keys if f"`{key}`" not in text] == []
     assert [status for status in STATUSES if f"| {status} |" not in text] == []
     assert [kind for kind in SCHEMA["$defs"]["finding"]["properties"]["kind"]["enum"] if kind not in text] == []
+
+
+def test_a_failure_that_is_no_number_lies_at_the_far_end():
+    text = page(REPORTS["not a number"])
+    assert re.findall(r'<svg x="([\d.]+)%"[^>]*><title>(.*?)</title>', text) == [
+        ("100.0", "fails: error is ∞ times the bound")
+    ]

@@ -1,7 +1,7 @@
 """PyTorch on the CPU: torch.nn.functional forward, autograd backward.
 
-What torch lacks is put together from what it has, and said here: asymmetric padding is an F.pad before; a pool's padding
-beyond half the kernel likewise. What cannot be is `Unsupported`.
+What torch lacks is put together from what it has: asymmetric padding is an F.pad before, and so is the padding of a pool
+beyond half its kernel. What cannot be is `Unsupported`.
 """
 
 from __future__ import annotations
@@ -90,9 +90,7 @@ def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = 
     return F.pad(x, (left, right, top, bottom), value=fill), (0, 0)
 
 
-def _batch_norm2d(
-    x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, *, eps: float
-) -> Tensor:
+def _batch_norm2d(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, *, eps: float) -> Tensor:
     return F.batch_norm(x, mean, var, gamma, beta, training=False, eps=eps)
 
 
@@ -119,7 +117,7 @@ def _max_pool2d(
     padded, symmetric = _padded(x, padding, fill=-float("inf"), largest=half)
     if padded is not x and ceil_mode:
         raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
-    y, indices = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode, return_indices=True)
+    y = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode)
     if x.requires_grad and symmetric != (0, 0) and bool(torch.isneginf(y.detach()).any()):
         raise Unsupported("the gradient of a window wholly in padding is written out of bounds: finding torch-1")
     return y

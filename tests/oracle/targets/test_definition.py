@@ -51,9 +51,7 @@ def assert_matches(name, reference, rng, arrays, scale=1, exact=True, **options)
         if exact:
             np.testing.assert_array_equal(ours, theirs.numpy(), err_msg=message, strict=True)
         else:  # a wrong formula misses by far more than the rounding of a few dozen operations
-            np.testing.assert_allclose(
-                ours, theirs.numpy(), 1e-12, 1e-12, err_msg=message, strict=True
-            )
+            np.testing.assert_allclose(ours, theirs.numpy(), 1e-12, 1e-12, err_msg=message, strict=True)
 
 
 def pad(x, padding, value=0.0):
@@ -126,9 +124,7 @@ def test_conv_transpose2d(seed):
     def reference(x, weight, bias):
         if symmetric:
             before = [p[0] for p in padding]
-            return F.conv_transpose2d(
-                x, weight, bias, stride, before, output_padding, groups, dilation
-            )
+            return F.conv_transpose2d(x, weight, bias, stride, before, output_padding, groups, dilation)
         y = F.conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
         y = pad(y, [(-p[0], o - p[1]) for p, o in zip(padding, output_padding, strict=True)])
         return y if bias is None else y + bias[:, None, None]
@@ -192,12 +188,7 @@ def test_batch_norm2d_train_exactly(seed):
     rng = np.random.default_rng(seed)
     batch, channels, height, width = 2, 3, 2 ** int(rng.integers(0, 3)), 2
     signs = np.repeat([-1.0, 1.0], batch * height * width // 2)
-    x = np.stack(
-        [
-            rng.integers(-9, 10) + rng.choice([1, 7]) * rng.permutation(signs)
-            for _ in range(channels)
-        ]
-    )
+    x = np.stack([rng.integers(-9, 10) + rng.choice([1, 7]) * rng.permutation(signs) for _ in range(channels)])
     x = x.reshape(channels, batch, height, width).swapaxes(0, 1)
     arrays = (x, integers(rng, channels), integers(rng, channels))
     assert_matches("batch_norm2d_train", torch_batch_norm_train(15.0), rng, arrays, eps=15.0)
@@ -272,9 +263,7 @@ def assert_max_pool_matches(x, rng, dilation, ceil_mode, **options):
         if symmetric:
             before = [p[0] for p in options["padding"]]
             return F.max_pool2d(x, kernel, stride, before, dilation, ceil_mode)
-        return F.max_pool2d(
-            pad(x, options["padding"], -INF), kernel, stride, 0, dilation, ceil_mode
-        )
+        return F.max_pool2d(pad(x, options["padding"], -INF), kernel, stride, 0, dilation, ceil_mode)
 
     options |= {"dilation": dilation, "ceil_mode": ceil_mode}
     if np.isinf(definition.max_pool2d(np.zeros(x.shape), **options)).any():
@@ -306,9 +295,7 @@ def test_max_pool2d_with_asymmetric_padding(seed):
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_every_small_geometry_of_pooling_along_one_axis(ceil_mode):
     rng, count = np.random.default_rng(0), 0
-    for image, kernel, stride, dilation in itertools.product(
-        range(1, 7), (1, 2, 3), (1, 2, 3), (1, 2)
-    ):
+    for image, kernel, stride, dilation in itertools.product(range(1, 7), (1, 2, 3), (1, 2, 3), (1, 2)):
         for before in range(kernel // 2 + 1):
             if image + 2 * before < dilation * (kernel - 1) + 1:
                 continue
@@ -427,9 +414,7 @@ def test_folded_convolution_is_convolution_then_batch_norm(seed, transpose):
     groups, each_in, each_out = map(int, rng.integers(1, 4, 3))
     inputs, outputs = groups * each_in, groups * each_out
     x = integers(rng, 2, inputs, 4, 3)
-    weight = integers(
-        rng, inputs if transpose else outputs, each_out if transpose else each_in, 2, 2
-    )
+    weight = integers(rng, inputs if transpose else outputs, each_out if transpose else each_in, 2, 2)
     bias = integers(rng, outputs) if seed % 3 else None
     parameters = statistics(rng, outputs)
     if transpose:

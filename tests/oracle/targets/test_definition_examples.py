@@ -58,9 +58,7 @@ def test_conv2d_with_every_option():
 def test_depthwise_conv2d_has_several_filters_per_channel():
     x = np.concatenate([image([2]), image([3])], axis=1)
     weight = np.array([1.0, 10.0, 100.0, 1000.0]).reshape(4, 1, 1, 1)
-    assert_same(
-        definition.depthwise_conv2d(x, weight, None, **PLAIN), [[[[2]], [[20]], [[300]], [[3000]]]]
-    )
+    assert_same(definition.depthwise_conv2d(x, weight, None, **PLAIN), [[[[2]], [[20]], [[300]], [[3000]]]])
     dy = np.ones((1, 4, 1, 1))
     dx, dweight, _ = definition.depthwise_conv2d_backward(dy, x, weight, None, **PLAIN)
     assert_same(dx, [[[[11]], [[1100]]]])
@@ -160,9 +158,7 @@ def test_max_pool2d_pads_with_minus_infinity():
     x, dy = image([-5, -INF]), image([1, 10, 100, 1000])
     assert_same(definition.max_pool2d(x, **options), image([-INF, -5, -5, -INF]))
     (dx,) = definition.max_pool2d_backward(dy, x, **options)
-    assert_same(
-        dx, image([110, 1000])
-    )  # the 1 goes nowhere, the 1000 to the pixel, not the padding
+    assert_same(dx, image([110, 1000]))  # the 1 goes nowhere, the 1000 to the pixel, not the padding
 
 
 def test_max_pool2d_with_dilation_and_ceil_mode():
@@ -267,9 +263,7 @@ def test_fold_conv_batch_norm():
     gamma, beta, mean, var = np.array([[4.0, 9.0], [7.0, 8.0], [2.0, 1.0], [1.0, 6.0]])
     weight = np.array([1.0, 10.0]).reshape(2, 1, 1, 1)
     options = {"eps": 3.0}
-    folded, bias = definition.fold_conv_batch_norm(
-        weight, np.array([5.0, 6.0]), gamma, beta, mean, var, **options
-    )
+    folded, bias = definition.fold_conv_batch_norm(weight, np.array([5.0, 6.0]), gamma, beta, mean, var, **options)
     assert_same(folded.ravel(), [2, 30])
     assert_same(bias, [2 * (5 - 2) + 7, 3 * (6 - 1) + 8])
     _, bias = definition.fold_conv_batch_norm(weight, None, gamma, beta, mean, var, **options)
@@ -280,9 +274,7 @@ def test_fold_conv_transpose_batch_norm_scales_the_second_axis_group_by_group():
     """Two groups of one filter and two channels: scales 1 2 | 3 4."""
     gamma, zero, one = np.arange(1.0, 5.0), np.zeros(4), np.ones(4)
     weight = np.array([1.0, 1.0, 10.0, 10.0]).reshape(2, 2, 1, 1)
-    folded, bias = definition.fold_conv_transpose_batch_norm(
-        weight, None, gamma, one, zero, one, eps=0.0, groups=2
-    )
+    folded, bias = definition.fold_conv_transpose_batch_norm(weight, None, gamma, one, zero, one, eps=0.0, groups=2)
     assert_same(folded.ravel(), [1, 2, 30, 40])
     assert_same(bias, one)
 
@@ -350,9 +342,7 @@ def objects(number):
 @pytest.mark.parametrize("number", [Fraction, Decimal])
 @pytest.mark.parametrize("name", ROWS)
 def test_exact_elements_stay_exact(name, number):
-    for exact, floats in zip(
-        run(name, *ROWS[name], objects(number)), run(name, *ROWS[name]), strict=True
-    ):
+    for exact, floats in zip(run(name, *ROWS[name], objects(number)), run(name, *ROWS[name]), strict=True):
         assert {type(e) for e in exact.flat} == {number}
         assert_same(exact.astype(np.float64), floats)
 
@@ -360,9 +350,7 @@ def test_exact_elements_stay_exact(name, number):
 @pytest.mark.parametrize("name", TRANSCENDENTAL)
 def test_decimal_elements_agree_with_floats(name):
     arguments = TRANSCENDENTAL[name]
-    for exact, floats in zip(
-        run(name, *arguments, objects(Decimal)), run(name, *arguments), strict=True
-    ):
+    for exact, floats in zip(run(name, *arguments, objects(Decimal)), run(name, *arguments), strict=True):
         assert {type(e) for e in exact.flat} == {Decimal}
         np.testing.assert_allclose(exact.astype(np.float64), floats, 1e-13, 1e-13)
 
@@ -421,9 +409,7 @@ def test_float32_rounds_every_operation_and_float16_only_the_result():
     assert definition.linear(half, ones.astype("f2"), None) == 2050  # one by one it stays at 2048
     row, weight = np.array([[[4096.0, 1.0, 4096.0]], [[4096.0, 1.0, -4096.0]]])
     assert definition.linear(row, weight, None) == 1
-    assert (
-        definition.linear(row.astype("f2"), weight.astype("f2"), None) == 0
-    )  # 2^24 + 1 in float32
+    assert definition.linear(row.astype("f2"), weight.astype("f2"), None) == 0  # 2^24 + 1 in float32
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -484,17 +470,13 @@ def test_plain_fractions_have_a_root_only_where_it_is_rational():
 def test_public_names_are_documented_functions_with_a_backward():
     names = definition.__all__
     assert names == sorted(names)
-    assert set(EVERY) | {n for n in names if n.startswith("fold_")} == {
-        n for n in names if not n.endswith("_backward")
-    }
+    assert set(EVERY) | {n for n in names if n.startswith("fold_")} == {n for n in names if not n.endswith("_backward")}
     for name in names:
         function = getattr(definition, name)
         assert function.__doc__, name
         if not name.endswith("_backward") and not name.startswith("fold_"):
             backward = inspect.signature(getattr(definition, name + "_backward"))
-            assert list(backward.parameters)[1:] == list(inspect.signature(function).parameters), (
-                name
-            )
+            assert list(backward.parameters)[1:] == list(inspect.signature(function).parameters), name
 
 
 def test_the_witness_is_independent():

@@ -47,11 +47,7 @@ class Axis:
         return min(start + self.kernel, self.size + self.after) - start
 
 
-def axes(
-    image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
-) -> tuple[Axis, Axis]:
+def axes(image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)) -> tuple[Axis, Axis]:
     """The vertical and the horizontal axis of an image of shape (H, W)."""
-    vertical, horizontal = (
-        Axis(image[d], kernel[d], stride[d], *padding[d], dilation[d]) for d in (0, 1)
-    )
+    vertical, horizontal = (Axis(image[d], kernel[d], stride[d], *padding[d], dilation[d]) for d in (0, 1))
     return vertical, horizontal

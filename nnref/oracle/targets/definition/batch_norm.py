@@ -52,9 +52,7 @@ def _moments(x: Array, pixels: list[Position]) -> tuple[Any, Any]:
 
 
 @over_elements
-def batch_norm2d(
-    x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *, eps: Any
-) -> Array:
+def batch_norm2d(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *, eps: Any) -> Array:
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, with given statistics."""
     y = zeros(x.shape, x)
     for c in range(x.shape[1]):
@@ -145,9 +143,7 @@ def normalize2d(x: Array, gamma: Array, beta: Array, mean: Array, inv_std: Array
 
 
 @over_elements
-def normalize2d_backward(
-    dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, inv_std: Array
-) -> Gradients:
+def normalize2d_backward(dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, inv_std: Array) -> Gradients:
     """(dx, dgamma, dbeta, dmean, dinv_std), with dxhat = dy * gamma.
 
     dx = dxhat * inv_std, dgamma = sum dy * (x - mean) * inv_std, dbeta = sum dy,

@@ -121,9 +121,7 @@ def depthwise_conv2d_backward(
 ) -> tuple[Array, Array, Array | None]:
     """As `conv2d_backward`, the groups being the channels."""
     groups = x.shape[1]
-    return conv2d_backward(
-        dy, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    return conv2d_backward(dy, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def _transpose_image(

@@ -34,9 +34,7 @@ def linear(x: Array, weight: Array, bias: Array | None) -> Array:
 
 
 @over_elements
-def linear_backward(
-    dy: Array, x: Array, weight: Array, bias: Array | None
-) -> tuple[Array, Array, Array | None]:
+def linear_backward(dy: Array, x: Array, weight: Array, bias: Array | None) -> tuple[Array, Array, Array | None]:
     """dx[n,i] = sum_o dy[n,o]*weight[o,i], dweight[o,i] = sum_n dy[n,o]*x[n,i], dbias = sum_n dy"""
     dx, dweight = zeros(x.shape, x, weight), zeros(weight.shape, weight, x)
     dbias = None if bias is None else zeros(bias.shape, bias)
