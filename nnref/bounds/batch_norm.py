@@ -21,8 +21,8 @@ y = x̂γ + β: |γ|·e_x̂ + γ_6(|γ||x̂| + |β|). A single pass, σ̂² = me
     e_v  = γ_{n+4}(mean(x²) + μ²) + 2|μ|·e_μ + e_μ² + 2u·v
 
 Backward, dx = γr(dy − m₁ − x̂·m₂), m₁ = mean(dy), m₂ = mean(dy·x̂): m₁ is off by γ_{n+1} mean|dy|, m₂ by
-mean(|dy|·e_x̂) + γ_{n+2} mean(|dy|(|x̂| + e_x̂)), and the rest is the product rule in absolute value. Magnitudes stand for
-m₁ and m₂, so that a form which sums before it subtracts is covered.
+mean(|dy|·e_x̂) + γ_{n+2} mean(|dy|(|x̂| + e_x̂)), and the rest is the product rule in absolute value. Magnitudes stand
+for m₁ and m₂, so that a form which sums before it subtracts is covered.
 
 Source: Higham, sections 3.1 and 1.9 (the two-pass variance); Chan, Golub & LeVeque, The American Statistician 37 (1983).
 """

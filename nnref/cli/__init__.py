@@ -13,7 +13,7 @@ from ..errors import DTypeError, OptionError, ShapeError, StateError
 __all__ = ["main"]
 
 COMMANDS = ("prove", "check", "repro", "vectors")
-EXTRAS = ("hypothesis", "rich")
+EXTRAS = ("hypothesis", "jinja2", "rich")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

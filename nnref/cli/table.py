@@ -27,8 +27,8 @@ def print_report(console: Console, report: Report) -> None:
         console = Console(file=console.file, width=PIPED_WIDTH)
     console.print(_table(report))
     for result in report.results:
-        for failure, others in _distinct(result):
-            _print_failure(console, result, failure, others, report.target)
+        for alike in result.distinct_failures():
+            _print_failure(console, result, alike, report.target)
         if result.lost:
             console.print(f"[bold red]{result.name} {result.dtype}[/] lost: {escape(result.lost)}")
     for line in _remarks(report):
@@ -59,21 +59,16 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _distinct(result: Result) -> list[tuple[Failure, list[str]]]:
-    """Failures that look different, each with the data modes in which it shows too."""
-    groups: dict[tuple[str, str | None], list[Failure]] = {}
-    for failure in result.failures:
-        groups.setdefault((failure.finding.kind, failure.hint), []).append(failure)
-    return [(first, [failure.case.mode for failure in others]) for first, *others in groups.values()]
-
-
-def _print_failure(console: Console, result: Result, failure: Failure, others: list[str], target: str) -> None:
+def _print_failure(console: Console, result: Result, alike: list[Failure], target: str) -> None:
+    """Print the first of failures that look alike, and in which data modes the others are."""
+    failure, *others = alike
     console.print(f"\n[bold red]{result.name} {result.dtype}[/] {escape(failure.finding.message)}", soft_wrap=True)
     if failure.hint:
         console.print(f"  It behaves {escape(failure.hint)}.", soft_wrap=True)
     if others:
-        console.print(f"  With {failure.case.mode} data; with {', '.join(others)} data too.", soft_wrap=True)
-    console.print(f'  nnref repro "{failure.descriptor}" {escape(target)}', soft_wrap=True, highlight=False)
+        modes = ", ".join(other.case.mode for other in others)
+        console.print(f"  With {failure.case.mode} data; with {modes} data too.", soft_wrap=True)
+    console.print(f"  {escape(failure.command(target))}", soft_wrap=True, highlight=False)
 
 
 def _remarks(report: Report) -> list[str]:

@@ -11,7 +11,8 @@ from rich.markup import escape
 from ..errors import OptionError, refuse
 from ..oracle.case import DTYPES
 from ..oracle.npy import MalformedFile
-from ..oracle.vectors import check_results, listed, write_vectors
+from ..oracle.stored import check_results
+from ..oracle.vectors import listed, write_vectors
 
 __all__ = ["add_parser"]
 

@@ -20,8 +20,9 @@ from .judge import NOT_COMPUTED, Finding, Verdict
 from .operations import OPERATIONS
 from .report import Report
 from .result import Failure, Result
+from .stored import check_results, read_case
 from .targets.process import process_target
-from .vectors import check_results, read_case, write_vectors
+from .vectors import write_vectors
 
 __all__ = [
     "NOT_COMPUTED",

@@ -18,7 +18,8 @@ from nnref.oracle.data import dtype_of
 from nnref.oracle.judge import judge, output_names, settle
 from nnref.oracle.npy import MalformedFile, read_array, write_array
 from nnref.oracle.reference import expectation
-from nnref.oracle.vectors import listed, result_shapes, write_case
+from nnref.oracle.stored import result_shapes, write_case
+from nnref.oracle.vectors import listed
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 ROWS = [(op.name, direction) for op in oracle.OPERATIONS.values() for direction in op.directions]

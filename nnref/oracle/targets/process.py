@@ -7,23 +7,16 @@ gets a new program. docs/process-target.md has the protocol, examples/c_target a
 
 from __future__ import annotations
 
-import contextlib
-import os
-import selectors
 import shlex
-import shutil
-import signal
-import subprocess
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar, NoReturn, cast
+from typing import Any, ClassVar
 
-from ...errors import OptionError, refuse
+from ...errors import OptionError, StateError, refuse
 from ...numeric import Array
 from ..call import TargetDied, Unsupported
 from ..case import Case
@@ -31,12 +24,11 @@ from ..declaration import Declaration
 from ..judge import NOT_COMPUTED, output_names
 from ..npy import read_array
 from ..operations import OPERATIONS
-from ..vectors import result_shapes, write_request
+from ..program import Program, ProtocolError, brief
+from ..stored import result_shapes, write_request
 
-__all__ = ["ProcessTarget", "ProgramError", "ProtocolError", "process_target"]
+__all__ = ["ProcessTarget", "ProgramError", "process_target"]
 
-LONGEST_ANSWER = 4096  # bytes
-CHUNK = 1 << 16
 PATIENCE = 2.0  # seconds, at least, once a program has stood still; or as many times its slowest answer as
 TIMES_SLOWEST = 100
 FUNCTIONS = {f"{op.name}{'_backward' * (way == 'backward')}" for op in OPERATIONS.values() for way in op.directions}
@@ -46,10 +38,6 @@ class ProgramError(Exception):
     """The program answered ``error``."""
 
 
-class ProtocolError(Exception):
-    """The program answered what is no answer."""
-
-
 class ProcessTarget:
     """A target object for a program, from `process_target`; to be closed, or used in a ``with`` statement."""
 
@@ -57,7 +45,7 @@ class ProcessTarget:
         self.command, self.time_limit = tuple(command), time_limit
         self.__name__ = f"--command {shlex.quote(shlex.join(command))}"  # as the command line takes it
         self._given, self._hung, self._slowest = declares, False, 0.0
-        self._own, self._programs = threading.local(), list[_Program]()  # each thread has a program of its own
+        self._own, self._programs = threading.local(), list[Program]()  # each thread has a program of its own
         self._close = weakref.finalize(self, _end, self._programs)
         try:
             names, said = _announced(self._program(fresh=True), time_limit)
@@ -87,6 +75,8 @@ class ProcessTarget:
 
     def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
         """The program's results of one case, as a function of nnref returns them."""
+        if not self._close.alive:
+            refuse(StateError, "ProcessTarget", "target", "open", "a closed one")
         program = self._program()
         directory = program.empty_directory()
         write_request(directory, case, arrays, options, self.declares)
@@ -107,13 +97,13 @@ class ProcessTarget:
         """Seconds to wait. The first hang takes the whole time limit, so that shrinking it need not."""
         return min(self.time_limit, max(PATIENCE, TIMES_SLOWEST * self._slowest)) if self._hung else self.time_limit
 
-    def _program(self, fresh: bool = False) -> _Program:
+    def _program(self, fresh: bool = False) -> Program:
         """The program of this thread, a new one if it is not alive; that has the whole time limit to start."""
-        program: _Program | None = getattr(self._own, "program", None)
+        program: Program | None = getattr(self._own, "program", None)
         if program is None or not program.alive:
             if program in self._programs:
                 self._programs.remove(program)
-            program = self._own.program = _Program(self.command)
+            program = self._own.program = Program(self.command)
             self._programs.append(program)
             if not fresh:
                 program.ask("operations", self.time_limit)
@@ -150,119 +140,13 @@ class _Function:
         return self.target.run(case, arrays, options)
 
 
-class _Program:
-    """A running program and the lines it exchanges."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        pipe = subprocess.PIPE
-        self._child = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-        self._stdin, self._stdout, self._stderr = (
-            cast("IO[bytes]", stream) for stream in (self._child.stdin, self._child.stdout, self._child.stderr)
-        )
-        self._selector, self._said, self._complaint = selectors.DefaultSelector(), b"", b""
-        self._directory = tempfile.TemporaryDirectory(prefix="nnref-", ignore_cleanup_errors=True)
-        for stream in (self._stdout, self._stderr):
-            self._selector.register(stream, selectors.EVENT_READ)
-
-    @property
-    def alive(self) -> bool:
-        return self._child.poll() is None and not self._stdin.closed
-
-    def empty_directory(self) -> Path:
-        """The directory of its requests, emptied of the last one."""
-        for path in Path(self._directory.name).iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
-        return Path(self._directory.name)
-
-    def ask(self, line: str, limit: float) -> str:
-        """The program's answer to a line, within `limit` seconds."""
-        deadline = time.monotonic() + limit
-        self._listen(0)
-        if self._said:
-            self._nonsense(f"wrote unasked {_brief(self._said)}")
-        with contextlib.suppress(BrokenPipeError):  # what it died of, reading tells
-            self._stdin.write(line.encode() + b"\n")
-        while b"\n" not in self._said:
-            if len(self._said) > LONGEST_ANSWER:
-                self._nonsense(f"answered more than {LONGEST_ANSWER} bytes without an end of line")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise TargetDied("hang", f"no answer within {limit:.3g} s{self._last_words()}")
-            if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise TargetDied("crash", f"the program died ({self._cause()}){self._last_words()}")
-        answer, _, rest = self._said.partition(b"\n")
-        self._said = b""
-        if rest:
-            self._nonsense(f"answered more than one line: {_brief(answer)}, then {_brief(rest)}")
-        return answer.decode(errors="replace").strip()
-
-    def _listen(self, seconds: float) -> bool:
-        """Wait for output and take it in; False at the end of standard output."""
-        for key, _ in self._selector.select(seconds):
-            chunk = os.read(key.fd, CHUNK)
-            if key.fileobj is self._stdout:
-                self._said += chunk
-                if not chunk:
-                    return False
-            else:
-                self._complaint = (self._complaint + chunk)[-LONGEST_ANSWER:]
-                if not chunk:
-                    self._selector.unregister(self._stderr)
-        return True
-
-    def _nonsense(self, what: str) -> NoReturn:
-        self.kill()
-        raise ProtocolError(f"the program {what}")
-
-    def _cause(self) -> str:
-        """What ended the program; takes in what is left of its complaint."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=1)
-        code = self._child.poll()
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            self._selector.unregister(self._stdout)
-            while self._selector.get_map() and self._selector.select(0):
-                self._listen(0)
-        self.kill()
-        if code is None:
-            return "it closed its standard output"
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return f"signal {-code}"
-
-    def _last_words(self) -> str:
-        text = " ".join(self._complaint.decode(errors="replace").split())
-        return f"; it said: {text[-200:]}" if text else ""
-
-    def kill(self) -> None:
-        """End it, and what it started, at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
-        self._selector.close()
-        for stream in (self._stdin, self._stdout, self._stderr):
-            stream.close()
-        self._directory.cleanup()
-
-    def close(self) -> None:
-        """Let it end by itself: its input ends, and it may still write its profile or its leaks."""
-        if self.alive:
-            self._stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout=2)
-        self.kill()
-
-
-def _end(programs: list[_Program]) -> None:
+def _end(programs: list[Program]) -> None:
     for program in programs:
         program.close()
     programs.clear()
 
 
-def _announced(program: _Program, limit: float) -> tuple[list[str], dict[str, str]]:
+def _announced(program: Program, limit: float) -> tuple[list[str], dict[str, str]]:
     """Names of functions, and what it declares: words with a = in them."""
     words = program.ask("operations", limit).split()
     names = [word for word in words if "=" not in word]
@@ -280,13 +164,8 @@ def _results(answer: str, case: Case, directory: Path) -> Any:
     owed = result_shapes(case)
     _, *missing = rest.split() or [""]
     if word != "ok" or (rest and not rest.startswith("without ")) or not set(missing) < set(owed):
-        raise ProtocolError(f"the program answered {_brief(answer.encode())}, not ok, unsupported or error")
+        raise ProtocolError(f"the program answered {brief(answer.encode())}, not ok, unsupported or error")
     found: dict[str, Any] = {n: read_array(directory / f"result_{n}.npy", case.dtype) for n in owed if n not in missing}
     found |= dict.fromkeys(missing, NOT_COMPUTED)
     results = tuple(found.get(name) for name in output_names(case))
     return results[0] if output_names(case) == ("y",) else results
-
-
-def _brief(said: bytes) -> str:
-    text = said.decode(errors="replace")
-    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,7 +1,7 @@
 """PyTorch on the CPU: torch.nn.functional forward, autograd backward.
 
-What torch lacks is put together from what it has: asymmetric padding is an F.pad before, and so is the padding of a pool
-beyond half its kernel. What cannot be is `Unsupported`.
+What torch lacks is put together from what it has: asymmetric padding is an F.pad before, and so is the padding of a
+pool beyond half its kernel. What cannot be is `Unsupported`.
 """
 
 from __future__ import annotations

@@ -63,6 +63,15 @@ def test_the_c_example_says_which_dtype_it_lacks(build):
     assert {reason for r in report.results for reason in r.unsupported} == {"only float32"}
 
 
+def test_the_makefile_builds_it(tmp_path):
+    if not (shutil.which("make") and shutil.which("cc")):
+        pytest.skip("make or a C compiler is missing: install gcc and make")
+    copy = shutil.copytree(SOURCE.parent, tmp_path / "copy")
+    subprocess.run(["make", "-s", "-C", copy, "clean", "kernels"], check=True, capture_output=True)
+    with process_target([str(copy / "kernels")]) as kernels:
+        assert callable(kernels.conv2d)
+
+
 BUGS = {
     1: ("value", 4, "exactly"),
     2: ("value", 18, "got 0.0"),
@@ -273,6 +282,13 @@ def test_after_a_hang_there_is_less_patience(monkeypatch):
         assert tester.verdict(CASE).finding.message.startswith("no answer within 0.2 s")
 
 
+def test_a_closed_target_is_no_target():
+    target = process_target(fake(*RIGHT))
+    target.close()
+    finding = search.Tester(target.relu).verdict(CASE).finding
+    assert "StateError: ProcessTarget: target must be open" in finding.message
+
+
 def test_a_closed_program_ends_by_itself(tmp_path):
     mark = tmp_path / "ended"
     target = process_target([*fake(*RIGHT)[:-1], fake(*RIGHT)[-1] + f"\nopen({str(mark)!r}, 'w').close()"])
@@ -293,7 +309,7 @@ def test_each_thread_has_a_program_and_so_has_a_process():
             assert search.Tester(other.relu).verdict(CASE).finding is None
 
 
-def test_a_request_is_a_case_without_the_answer(build):
+def test_a_request_is_a_case_without_the_answer():
     """What lies in the directory, seen from the program."""
     lists = "say('error ' + ' '.join(sorted(os.listdir(directory))))"
     with process_target(fake(lists)) as target:

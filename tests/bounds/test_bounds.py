@@ -1,0 +1,121 @@
+"""Every bound is sound, for kernels of ours in any precision, and tight: inputs exist that reach a stated share of it.
+
+A bound that is too small fails right kernels, one that is too large passes wrong ones. The share is what the search
+finds on nnref's layers or on the plain loops, whichever is further off; for sums, what the worst order reaches.
+"""
+
+import numpy as np
+import pytest
+
+import nnref
+from nnref.bounds import activations, batch_norm, convolution, pooling
+from nnref.oracle import OPERATIONS, Declaration
+from nnref.oracle.search import search
+from nnref.oracle.targets import definition
+
+PRECISION = Declaration().precision("float32")
+EXACT = {"max_pool2d", "relu", "relu_backward", "flatten", "flatten_backward", "zero_pad2d", "zero_pad2d_backward"}
+SHARES = {
+    "batch_norm2d": 0.25,
+    "batch_norm2d_backward": 0.15,
+    "batch_norm2d_train": 0.12,
+    "batch_norm2d_train_backward": 0.05,
+    "normalize2d": 0.2,
+    "normalize2d_backward": 0.15,
+    "global_avg_pool2d_backward": 0.3,
+    "max_pool2d_backward": 0.2,
+    "sigmoid": 0.2,
+    "sigmoid_backward": 0.15,
+    "tanh": 0.3,
+    "tanh_backward": 0.1,
+    "softmax_cross_entropy": 0.05,
+    "softmax_cross_entropy_backward": 0.1,
+}
+
+
+def names():
+    for operation in OPERATIONS.values():
+        for direction in operation.directions:
+            yield operation.name if direction == "forward" else f"{operation.name}_backward"
+
+
+def result_of(name, target, dtype="float32"):
+    op = name.removesuffix("_backward")
+    return search(
+        getattr(target, name), op, "forward" if op == name else "backward", dtype=dtype, max_examples=150, seed=1
+    )
+
+
+def test_every_function_has_a_bound():
+    for name in names():
+        assert hasattr(OPERATIONS[name.removesuffix("_backward")].bounds, name)
+
+
+@pytest.mark.parametrize("name", [n for n in names() if not n.startswith(("fold", "network"))])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sound_on_the_layers(name, dtype):
+    assert result_of(name, nnref, dtype).status == "passed"
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_tight_enough_to_mean_something(name):
+    reached = max(result_of(name, target).max_margin for target in (nnref, definition))
+    assert SHARES[name] <= reached < 1
+
+
+def test_exact_operations_have_no_allowance():
+    x, dy = np.array([[[[-1.0, 2.0]]]]), np.ones((1, 1, 1, 2))
+    pool = {"kernel_size": (1, 1), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+    assert not activations.relu(x, precision=PRECISION).bound.any()
+    assert not activations.relu_backward(dy, x, precision=PRECISION)[0].bound.any()
+    assert not pooling.max_pool2d(x, **pool, ceil_mode=False, precision=PRECISION).bound.any()
+    assert not pooling.flatten(x, precision=PRECISION).bound.any()
+    assert not pooling.zero_pad2d(x, padding=((0, 0), (0, 0)), precision=PRECISION).bound.any()
+
+
+# One large value, then values that vanish behind it one by one: the plain loops lose them all.
+N = 61
+VANISHING = np.array([1.0, *[2.0**-24 * (1 - 2.0**-20)] * (N - 1)], np.float32)
+
+
+def share(got, exact, allowance):
+    return float((np.abs(got.astype(np.float64) - exact) / allowance.bound).max())
+
+
+def wide(*arrays):
+    return [array.astype(np.float64) for array in arrays]
+
+
+def test_the_worst_order_of_linear_reaches_nine_tenths():
+    x, weight = VANISHING[None], np.ones((1, N), np.float32)
+    got, exact = definition.linear(x, weight, None), nnref.linear(*wide(x, weight))
+    assert 0.9 < share(got, exact, convolution.linear(*wide(x, weight), None, precision=PRECISION)) < 1
+
+
+def test_the_worst_order_of_a_convolution_reaches_nine_tenths():
+    x, weight = VANISHING[None, :, None, None], np.ones((1, N, 1, 1), np.float32)
+    options = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+    got, exact = definition.conv2d(x, weight, None, **options), nnref.conv2d(*wide(x, weight))
+    bound = convolution.conv2d(*wide(x, weight), None, **options, precision=PRECISION)
+    assert 0.9 < share(got, exact, bound) < 1
+
+
+def test_the_worst_order_of_a_global_average_reaches_nine_tenths():
+    x = VANISHING[None, None, None]
+    got, exact = definition.global_avg_pool2d(x), nnref.global_avg_pool2d(*wide(x))
+    assert 0.9 < share(got, exact, pooling.global_avg_pool2d(*wide(x), precision=PRECISION)) < 1
+
+
+@pytest.mark.parametrize(("mean", "least", "most"), [(10000, 100, np.inf), (30, 2, 1)])
+def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, least, most):
+    x = (mean + np.random.default_rng(0).standard_normal((1, 1, 2, 4))).astype(np.float32)
+    gamma, beta, eps = np.ones(1), np.zeros(1), np.float32(1e-5)
+    first, square = np.add.accumulate([x, x * x], axis=-1)[..., -1].sum(axis=(1, 2, 3)) / np.float32(8)
+    got = (x - first) / np.sqrt(np.maximum(square - first * first, 0) + eps)
+    given = (x.astype(np.float64), gamma, beta)
+    exact = nnref.batch_norm2d_train(*given, eps=1e-5)
+    two, one = (
+        batch_norm.batch_norm2d_train(*given, eps=1e-5, precision=PRECISION, one_pass=single) for single in (False, True)
+    )
+    assert share(got, exact, two) > least
+    assert np.isnan(one.bound).all() if most == np.inf else share(got, exact, one) < most
