@@ -1,37 +1,49 @@
 """A child process in which a target runs, so that it may crash, hang or corrupt its heap.
 
-The parent sends tasks, the child results, pickled with a length in front, over pipes of their own: what a target prints
-does not get among them. Before every call the child writes the case's line into a shared file; when it dies or stands
-still, that line says at which case. The parent then reports the case as a failure of its row and starts a new child.
+The parent sends tasks, the child results, over pipes that a target does not see. Before every call the child notes the
+case in a `Recorder`; when it dies or stands still, that says at which case. The parent then reports the case as a
+failure of its row, and starts a new child for the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
-import mmap
+import json
 import os
 import pickle
+import selectors
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, cast
 
-from .case import Case, parse
+from .case import Case
+from .child import send
 from .judge import Finding
-from .result import Failure, Result
+from .recorder import PAGE, Recorder
+from .result import Failure, Result, lost
 from .shrink import shrink_fatal
-from .task import Task, run_task
+from .task import Task
 
-__all__ = ["Worker", "serve"]
+__all__ = ["Worker"]
 
-LINE_BYTES = 4096
-POLL = 0.02
+POLL = 0.05
+START = 120.0  # seconds at least, in which a target is imported
+PATIENCE, TIMES_SLOWEST = 2.0, 100  # to see a hang again: seconds at least, and times the slowest call that ended
+LAST_WORDS = 4096
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
-SERVE = "import sys; from nnref.oracle.worker import serve; serve(int(sys.argv[1]))"
+SERVE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from nnref.oracle.child import serve; "
+    "serve(int(sys.argv[2]), float(sys.argv[3]))"
+)
+
+Advance = Callable[[int], None]
 
 
 class Worker:
@@ -39,96 +51,95 @@ class Worker:
 
     def __init__(self, time_limit: float = 30.0) -> None:
         self.time_limit = time_limit
-        self._child: subprocess.Popen[bytes] | None = None
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 the child inherits it
-        self._file.truncate(LINE_BYTES)
-        self._line = mmap.mmap(self._file.fileno(), LINE_BYTES)
+        self._file.truncate(PAGE)
+        self._recorder = Recorder(self._file.fileno())
+        self._children: list[_Child] = []  # one or none
+        self._slowest = 0.0
+        self._close = weakref.finalize(self, _end, self._children, self._recorder, self._file)
 
-    def run(self, task: Task, advance: Callable[[int], None] = lambda cases: None) -> Result:
+    def run(self, task: Task, advance: Advance = lambda cases: None) -> Result:
         """The result of a task; a mode that kills the child fails at its case, and the others go on."""
-        crashes: list[Failure] = []
-        modes = task.modes
+        fatal: list[Failure] = []
+        known: list[Case] = []
+        modes, answer = task.modes, Result(task.op, task.direction, task.dtype)
         while modes:
-            answer, died = self._attempt(("task", replace(task, modes=modes)), advance)
-            if isinstance(answer, Result):
-                break
-            if isinstance(answer, str):  # an exception of the target's import, or of the oracle itself
-                answer = _lost(task, answer)
+            reply, died = self._attempt(("task", replace(task, modes=modes)), advance)
+            if isinstance(reply, Result):
+                answer = reply
                 break
             if died is None or died.case.mode not in modes:
-                answer = _lost(task, died.finding.message if died else "the process of the target died")
+                answer = lost(task, reply)
                 break
-            crashes.append(self._smallest(task, died, crashes))
+            if _known(task, died.case):
+                known.append(died.case)
+            else:
+                fatal.append(self._smallest(task, died, fatal))
             modes = tuple(mode for mode in modes if mode != died.case.mode)
-        result = answer if modes else Result(task.op, task.direction, task.dtype)
-        result.failures = sorted([*crashes, *result.failures], key=lambda f: task.modes.index(f.case.mode))
-        return result
+        answer.failures = sorted([*fatal, *answer.failures], key=lambda f: task.modes.index(f.case.mode))
+        for case in known:
+            for deviation in _known(task, case):
+                answer.known.setdefault(deviation.reason, [0, 0])[0] += 1
+            answer.notes.add(f"{case.mode} data were left at a known deviation that ended the process")
+        return answer
 
     def _smallest(self, task: Task, failure: Failure, before: list[Failure]) -> Failure:
         """Shrink a crash, with a new child for every smaller case that crashes too."""
+        patience = min(self.time_limit, max(PATIENCE, TIMES_SLOWEST * self._slowest))
 
         def failing(case: Case) -> Finding | None:
-            _, died = self._attempt(("case", replace(task, deviations=()), str(case)), lambda cases: None)
+            if _known(task, case):
+                return None
+            _, died = self._attempt(("case", task, str(case)), lambda cases: None, patience)
             return died.finding if died else None
 
         return shrink_fatal(failure, before, failing)
 
-    def _attempt(self, job: Any, advance: Callable[[int], None]) -> tuple[Any, Failure | None]:
-        """The child's answer to a job, or the failure at the case where it died."""
-        child = self._alive()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        self._line[: struct.calcsize("qq")] = struct.pack("qq", 0, 0)
-        with contextlib.suppress(BrokenPipeError):
-            _send(child.stdin, job)
-        os.set_blocking(child.stdout.fileno(), False)
-        received, seen, moved = b"", 0, time.monotonic()
-        while True:
-            chunk = child.stdout.read(1 << 20)
-            received += chunk or b""
-            if len(received) >= 8 and len(received) >= 8 + struct.unpack("q", received[:8])[0]:
-                return pickle.loads(received[8:]), None
-            count, _ = struct.unpack("qq", self._line[:16])
-            if count != seen or chunk:
-                advance(count - seen)
-                seen, moved = count, time.monotonic()
-            code = child.poll()
-            if code is not None and not chunk:
-                return None, self._failure("crash", f"the process of the target died ({_cause(code)})")
-            if seen and time.monotonic() - moved > self.time_limit:
-                self.close()
-                return None, self._failure("hang", f"no answer within {self.time_limit:g} s")
-            if not chunk:
-                time.sleep(POLL if time.monotonic() - moved > POLL else 0.001)
+    def _attempt(self, job: Any, advance: Advance, limit: float | None = None) -> tuple[Any, Failure | None]:
+        """The child's answer to a job; or why there is none, and the failure at the case where it died."""
+        child, limit = self._alive(), limit or self.time_limit
+        self._recorder.clear()
+        child.ask(job)
+        seen, moved = self._recorder.read(), time.monotonic()
+        while (answer := child.answer(POLL)) is None:
+            alive, record = child.alive, self._recorder.read()
+            advance(record.calls - seen.calls)
+            if record != seen:
+                seen, moved = record, time.monotonic()
+            patience = limit if record.running else max(limit, START)
+            if alive and time.monotonic() - moved < patience:
+                continue
+            if (answer := child.answer(0)) is not None:
+                break
+            return self._death(child, "hang" if alive else "crash", f"no answer within {patience:g} s")
+        self._slowest = max(self._slowest, self._recorder.read().slowest)
+        return pickle.loads(answer), None
 
-    def _failure(self, kind: str, message: str) -> Failure | None:
-        self.close()
-        _, length = struct.unpack("qq", self._line[:16])
-        if not length:
-            return None
-        return Failure(parse(self._line[16 : 16 + length].decode()), Finding(kind, message))
+    def _death(self, child: _Child, kind: str, message: str) -> tuple[str, Failure | None]:
+        """What there is to say about a child that has died, or that is ended here because it stands still."""
+        record = self._recorder.read()
+        self._slowest = max(self._slowest, record.slowest)
+        if kind == "crash":
+            cause, said = child.cause()
+            kind = "hang" if cause == "SIGALRM" else "crash"
+            message = f"the process of the target died ({cause}){said}"
+        self._children.remove(child)
+        child.kill()
+        stopped_between = kind == "hang" and not record.running
+        return message, Failure(record.case, Finding(kind, message)) if record.case and not stopped_between else None
 
-    def _alive(self) -> subprocess.Popen[bytes]:
-        if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(self._file.fileno())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=(self._file.fileno(),),
-                env=os.environ | ONE_THREAD,
-            )
-        return self._child
+    def _alive(self) -> _Child:
+        if not self._close.alive:
+            raise RuntimeError("the worker is closed")
+        if self._children and not self._children[0].alive:
+            self._children.pop().kill()
+        if not self._children:
+            self._children.append(_Child(self._file.fileno(), self.time_limit))
+        return self._children[0]
 
     def close(self) -> None:
-        """End the child."""
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            for pipe in (self._child.stdin, self._child.stdout):
-                with contextlib.suppress(OSError):
-                    if pipe:
-                        pipe.close()
-            self._child = None
+        """End the child, for good."""
+        self._close()
 
     def __enter__(self) -> Worker:
         """The worker itself."""
@@ -139,69 +150,84 @@ class Worker:
         self.close()
 
 
-def _lost(task: Task, why: str) -> Result:
-    return Result(task.op, task.direction, task.dtype, lost=why)
+class _Child:
+    """A running process, the answers it has begun to write, and the last of what it wrote to standard error."""
 
+    def __init__(self, fileno: int, time_limit: float) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, json.dumps(sys.path), str(fileno), str(time_limit)],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            pass_fds=(fileno,),
+            env=os.environ | ONE_THREAD,
+            start_new_session=True,  # so that it is ended with all that it starts
+        )
+        self._stdin, self._stdout, self._stderr = (
+            cast("IO[bytes]", stream) for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
+        )
+        self._received, self._complaint = bytearray(), b""
+        self._selector = selectors.DefaultSelector()
+        for stream in (self._stdout, self._stderr):
+            self._selector.register(stream, selectors.EVENT_READ)
 
-def _cause(code: int) -> str:
-    import signal
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
-    if code < 0:
+    def ask(self, job: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # of what it died, the exit status tells
+            send(self._stdin, job)
+
+    def answer(self, seconds: float) -> bytes | None:
+        """The pickle of an answer, None if there is none within so many seconds."""
+        for key, _ in self._selector.select(seconds):
+            chunk = os.read(key.fd, 1 << 16)
+            if not chunk:
+                self._selector.unregister(key.fileobj)
+            elif key.fileobj is self._stdout:
+                self._received += chunk
+            else:
+                self._complaint = (self._complaint + chunk)[-LAST_WORDS:]
+        if not self._selector.get_map():
+            self._process.wait()
+        length = struct.unpack("q", self._received[:8])[0] if len(self._received) >= 8 else 0
+        if not length or len(self._received) < 8 + length:
+            return None
+        answer = bytes(self._received[8 : 8 + length])
+        del self._received[: 8 + length]
+        return answer
+
+    def cause(self) -> tuple[str, str]:
+        """What ended it, and what it said last."""
+        code = self._process.wait()
+        while self._selector.get_map() and self._selector.select(0):
+            self.answer(0)
+        text = " ".join(self._complaint.decode(errors="replace").split())
+        words = f"; it said: {text[-200:]}" if text else ""
         with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit status {code}"
+            return signal.Signals(-code).name if code < 0 else f"exit status {code}", words
+        return f"signal {-code}", words
+
+    def kill(self) -> None:
+        """End it and what it started, and wait for it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._selector.close()
+        for stream in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
 
-def _send(pipe: IO[bytes], message: Any) -> None:
-    data = pickle.dumps(message)
-    pipe.write(struct.pack("q", len(data)) + data)
-    pipe.flush()
+def _end(children: list[_Child], recorder: Recorder, file: IO[bytes]) -> None:
+    for child in children:
+        child.kill()
+    children.clear()
+    recorder.close()
+    file.close()
 
 
-def _receive(pipe: IO[bytes]) -> Any:
-    head = pipe.read(8)
-    if len(head) < 8:
-        raise EOFError
-    return pickle.loads(pipe.read(struct.unpack("q", head)[0]))
-
-
-def serve(fileno: int) -> None:
-    """The child's loop: jobs in, results out, the line of the current case in the shared file."""
-    line = mmap.mmap(fileno, LINE_BYTES)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a target prints
-    count = 0
-
-    def watch(case: Case) -> None:
-        nonlocal count
-        count += 1
-        text = str(case).encode()[: LINE_BYTES - 16]
-        line[16 : 16 + len(text)] = text
-        line[:16] = struct.pack("qq", count, len(text))
-
-    while True:
-        try:
-            kind, task, *rest = _receive(sys.stdin.buffer)
-        except EOFError:
-            return
-        count = 0
-        try:
-            answer: Any = run_task(task, watch=watch) if kind == "task" else _one(task, parse(rest[0]), watch)
-        except Exception as error:
-            answer = f"{type(error).__name__}: {error}"
-        _send(answers, answer)
-
-
-def _one(task: Task, case: Case, watch: Callable[[Case], None]) -> str:
-    """Call the target once, and live."""
-    from .call import call
-    from .data import arrays_of
-    from .targets import resolve
-    from .task import function_of
-
-    target = resolve(task.target) if isinstance(task.target, str) else task.target
-    function = function_of(target, case.op, case.direction)
-    watch(case)
-    if function is not None:
-        call(function, case, *arrays_of(case))
-    return "alive"
+def _known(task: Task, case: Case) -> list[Any]:
+    return [deviation for deviation in task.deviations if deviation.matches(case)]

@@ -115,7 +115,8 @@ def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, 
     given = (x.astype(np.float64), gamma, beta)
     exact = nnref.batch_norm2d_train(*given, eps=1e-5)
     two, one = (
-        batch_norm.batch_norm2d_train(*given, eps=1e-5, precision=PRECISION, one_pass=single) for single in (False, True)
+        batch_norm.batch_norm2d_train(*given, eps=1e-5, precision=PRECISION, one_pass=single)
+        for single in (False, True)
     )
     assert share(got, exact, two) > least
     assert np.isnan(one.bound).all() if most == np.inf else share(got, exact, one) < most
