@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..numeric import Array
+from . import floating_point
 from .case import Case
 from .data import Arrays, laid_out
 from .judge import NOT_COMPUTED, Finding
 
-__all__ = ["Answer", "TargetDied", "Unsupported", "call"]
+__all__ = ["Answer", "TargetDied", "Unsupported", "call", "results_of"]
 
 
 class Unsupported(Exception):
@@ -45,11 +46,9 @@ def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             before = _global_state()
-            # a program of its own is told the whole case
-            told = getattr(function, "takes_case", False)
-            result = function(case, given, options) if told else function(*given, **options)
+            result = results_of(function, case, given, options)
             after = _global_state()
-            outputs = _outputs(case, result)
+            outputs = result if isinstance(result, tuple) else (result,)
     except Unsupported as reason:
         return Answer(unsupported=str(reason) or "no reason given")
     except TargetDied as death:
@@ -57,9 +56,11 @@ def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
+        floating_point.restore()
         return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_brief(error)}"))
     for what, was in before.items():
         if after[what] != was:
+            floating_point.restore()
             return Answer(finding=Finding("global state", f"{case.function} changed {what}"))
     return Answer(outputs, _side_effect(case, arrays, given, outputs))
 
@@ -77,10 +78,16 @@ def _global_state() -> dict[str, Any]:
 LEAST_NORMAL, TWO = np.float32(2.0**-126), np.float32(2)
 
 
-def _outputs(case: Case, result: Any) -> tuple[Any, ...]:
-    several = case.direction == "backward" or case.op.startswith("fold_")
-    if not several:
-        return (_array("the result", result),)
+def results_of(function: Callable[..., Any], case: Case, given: Sequence[Any], options: dict[str, Any]) -> Any:
+    """A function's result as an array, or its results as a tuple of them; a program of its own is told the case."""
+    told = getattr(function, "takes_case", False)
+    if told:
+        result = function(case, given, options)
+    else:
+        by_position, by_keyword = case.operation.arguments(case.shapes, given, options)
+        result = function(*by_position, **by_keyword)
+    if case.direction == "forward" and not case.op.startswith("fold_"):
+        return _array("the result", result)
     if not isinstance(result, tuple | list):
         raise TypeError(f"expected a tuple, got {type(result).__name__}")
     return tuple(_array(f"result {i}", part) for i, part in enumerate(result))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import OptionError, refuse
-from .operations import OPERATIONS, Geometry, Operation
+from .operations import OPERATIONS, Geometry, Operation, Shape
 
 __all__ = ["DIRECTIONS", "DTYPES", "LAYOUTS", "MODES", "Case", "parse"]
 
@@ -43,6 +43,12 @@ class Case:
     def function(self) -> str:
         """The name of the target's function."""
         return self.op if self.direction == "forward" else f"{self.op}_backward"
+
+    @property
+    def shapes(self) -> dict[str, Shape | None]:
+        """Shapes of the arrays, by name, in the order of the call; None for an absent bias."""
+        cotangent = {"dy": self.operation.output(self.geometry)} if self.direction == "backward" else {}
+        return {**cotangent, **self.operation.shapes(self.geometry)}
 
     def __str__(self) -> str:
         """The descriptor."""

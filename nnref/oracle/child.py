@@ -55,6 +55,7 @@ def serve(fileno: int, time_limit: float) -> None:
     while True:
         try:
             kind, task, *line = receive(jobs)
+            recorder.clear()
             answer: Any = run_task(task, recorded=recorded) if kind == "task" else _once(task, parse(*line), recorded)
         except EOFError:
             return

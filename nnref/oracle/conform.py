@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from typing import Any
 
 from ..errors import OptionError, refuse
@@ -72,17 +74,23 @@ def conform(
     ops : names of operations, None for all
     dtypes : among "float16", "bfloat16", "float32", "float64"
     max_examples, seed : as in `check`
-    executor : any `concurrent.futures.Executor`; the target must be picklable or given by name
+    executor : any `concurrent.futures.Executor`; for other processes, the target must be picklable or given by name. A
+        row whose process dies is run again here, as an isolated one, and so are those that waited for the pool
     declares : what the target states about its arithmetic; None is its own `declares`, or the strictest
     deviations : known ones, from `read_deviations`
-    isolate : run the target in a child process, which may crash or hang; the target is given by name
-    time_limit : seconds for one case of an isolated target
-    resume : a report of an interrupted campaign, whose finished rows are kept
+    isolate : run the target in a child process, which may crash, hang or ask for all memory; the target must be
+        picklable or given by name
+    time_limit : seconds for one call of an isolated target
+    resume : a report of an interrupted campaign, whose finished rows are kept; lost ones are not
     progress : called with the task, how many cases are done since the last call, and the result when there is one
 
     Returns
     -------
     `Report`, the same for the same seed, whatever runs where
+
+    Raises
+    ------
+    OptionError : an operation or a dtype is unknown, or the target cannot be sent to a child process.
 
     >>> import nnref
     >>> conform(nnref, ops=["relu"], max_examples=20).ok
@@ -90,20 +98,32 @@ def conform(
     """
     tasks = tasks_of(target, ops, dtypes, max_examples, seed, declares, deviations)
     report = Report(str(getattr(target, "__name__", target)), seed, max_examples, declares or Declaration())
-    done = {r.name + r.dtype: r for r in resume.results} if resume and resume.same_campaign(report) else {}
-    todo = [task for task in tasks if f"{task.op}.{task.direction}{task.dtype}" not in done]
+    if isolate:
+        _expect_picklable(target)
+    kept = resume.results if resume and resume.same_campaign(report) else []
+    finished = {(r.op, r.direction, r.dtype): r for r in kept if not r.lost}
+    todo = [task for task in tasks if task.key not in finished]
     if executor is None:
-        finished = dict(_here(todo, isolate, time_limit, progress))
+        finished |= dict(_here(todo, isolate, time_limit, progress))
     else:
-        finished = dict(_elsewhere(todo, executor, isolate, time_limit, progress))
-    report.results = [done.get(f"{task.op}.{task.direction}{task.dtype}") or finished[task.key] for task in tasks]
+        finished |= dict(_elsewhere(todo, executor, isolate, time_limit, progress))
+    report.results = [finished[task.key] for task in tasks]
     report.deviations = tuple(deviations)
     return report
 
 
-def _here(
-    tasks: list[Task], isolate: bool, time_limit: float, progress: Progress
-) -> Iterator[tuple[tuple[str, str, str], Result]]:
+def _expect_picklable(target: Any) -> None:
+    try:
+        pickle.dumps(target)
+    except Exception as error:  # whatever a target's own pickling raises
+        what = "a name, or an object that can be pickled, to go to a child process"
+        refuse(OptionError, "conform", "target", what, f"{target!r} ({type(error).__name__}: {error})")
+
+
+Finished = tuple[tuple[str, str, str], Result]
+
+
+def _here(tasks: list[Task], isolate: bool, time_limit: float, progress: Progress) -> Iterator[Finished]:
     with Worker(time_limit) if isolate else contextlib.nullcontext() as worker:
         for task in tasks:
 
@@ -117,35 +137,41 @@ def _here(
 
 def _elsewhere(
     tasks: list[Task], executor: Executor, isolate: bool, time_limit: float, progress: Progress
-) -> Iterator[tuple[tuple[str, str, str], Result]]:
+) -> Iterator[Finished]:
     futures: dict[Future[Result], Task] = {}
-    for task in tasks:
-        job = (_isolated, task, time_limit) if isolate else (run_task, task)
-        try:
-            futures[executor.submit(*job)] = task
-        except RuntimeError as error:  # the pool is broken already
-            result = _lost(task, error)
-            progress(task, 0, result)
+    again: list[Task] = []
+    try:
+        for task in tasks:
+            job = (_isolated, task, time_limit) if isolate else (run_task, task)
+            try:
+                futures[executor.submit(*job)] = task
+            except BrokenExecutor:
+                again.append(task)
+        for future in as_completed(futures):
+            task, error = futures[future], future.exception()
+            if isinstance(error, BrokenExecutor):  # it says nothing of which task was the cause
+                again.append(task)
+                continue
+            result = task.lost(f"{type(error).__name__}: {error}") if error else future.result()
+            progress(task, result.cases, result)
             yield task.key, result
-    for future in as_completed(futures):
-        task = futures[future]
-        died = future.exception()
-        result = _lost(task, died) if died else future.result()
-        progress(task, result.cases, result)
-        yield task.key, result
-
-
-def _lost(task: Task, error: BaseException) -> Result:
-    """The row of a task whose worker died; nothing is known of its cases."""
-    return Result(task.op, task.direction, task.dtype, lost=f"{type(error).__name__}: {error}")
+    except BaseException:  # an interrupt: what has not begun must not begin, and what has must end
+        for future in futures:
+            future.cancel()
+        for worker in list(_workers):
+            worker.close()
+        raise
+    yield from _here(sorted(again, key=tasks.index), True, time_limit, progress)
 
 
 _own = threading.local()
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
 def _isolated(task: Task, time_limit: float) -> Result:
     """Run a task in the child of this thread, which is kept for the next one."""
-    if not hasattr(_own, "worker"):
-        _own.worker = Worker(time_limit)
-    result: Result = _own.worker.run(task)
-    return result
+    worker: Worker | None = getattr(_own, "worker", None)
+    if worker is None or not worker.open or worker.time_limit != time_limit:
+        worker = _own.worker = Worker(time_limit)
+        _workers.add(worker)
+    return worker.run(task)

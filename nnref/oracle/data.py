@@ -29,7 +29,9 @@ from .operations import Shape
 __all__ = ["Arrays", "arrays_of", "laid_out", "quantum_of"]
 
 Arrays = dict[str, "Array | None"]
-POSITIVE = ("var", "inv_std")
+VARIANCES = ("var", "running_var")
+POSITIVE = (*VARIANCES, "inv_std")
+WITHOUT_QUANTUM = ("sigmoid", "tanh", "softmax_cross_entropy", "network")  # the bound of a network finds its own
 # (s, ε) with s² + ε a power of four, for a batch of values μ ± s
 SPREADS = ((1, 3), (1, 15), (3, 7), (2, 12))
 
@@ -72,11 +74,7 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     (dtype('float32'), (1, 2), None, {})
     """
     operation, raw = case.operation, Raw(case.seed)
-    shapes: dict[str, Shape | None] = {}
-    if case.direction == "backward":
-        shapes["dy"] = operation.output(case.geometry)
-    shapes |= operation.shapes(case.geometry)
-    fill = FILLS[case.mode]
+    shapes, fill = case.shapes, FILLS[case.mode]
     arrays: Arrays = {n: None if shape is None else fill(raw, n, shape, case) for n, shape in shapes.items()}
     options = operation.options(case.geometry)
     if case.mode in ("integers", "dyadic", "one_hot"):
@@ -107,7 +105,7 @@ def quantum_of(case: Case) -> float | None:
 
     A sum of such multiples is exact, in any order, while its magnitude is at most 2^bits quanta.
     """
-    if case.mode not in ("integers", "dyadic", "one_hot") or case.op in ("sigmoid", "tanh", "softmax_cross_entropy"):
+    if case.mode not in ("integers", "dyadic", "one_hot") or case.op in WITHOUT_QUANTUM:
         return None
     g, fine = case.geometry, 2.0**-2 if case.mode == "dyadic" else 1.0
     if case.op == "batch_norm2d_train":
@@ -141,13 +139,17 @@ def _dyadic(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
 def _normal(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
     decades = 1 if format_of(case.dtype).bits < 24 else 3
     values = raw.normal(shape) * raw.scale(decades)
-    return np.abs(values) if name in POSITIVE else values
+    return np.abs(values) if _is_positive(name) else values
+
+
+def _is_positive(name: str) -> bool:
+    return name.rpartition(".")[2] in POSITIVE
 
 
 def _adversarial(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
     """By the seed, for all arrays alike: all cancels; or a large mean, a small spread; or one huge among small."""
     kind, half = (case.seed // 7 + case.seed) % 3, format_of(case.dtype).bits < 24
-    if name in POSITIVE:
+    if _is_positive(name):
         return np.abs(raw.normal(shape)) * raw.scale(1 if half else 3) ** 2
     if kind == 0:
         return (1 + raw.normal(shape) / 64) * (1 - 2 * raw.below(2, shape)) * raw.scale(1)
@@ -161,7 +163,7 @@ def _adversarial(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
 
 def _small(raw: Raw, name: str, shape: Shape, case: Case) -> Array:
     values = raw.normal(shape)
-    return np.abs(values) + 0.5 if name in POSITIVE else values
+    return np.abs(values) + 0.5 if _is_positive(name) else values
 
 
 FILLS: dict[str, Callable[[Raw, str, Shape, Case], Array]] = {
@@ -178,9 +180,11 @@ def _make_roots_exact(raw: Raw, arrays: Arrays, options: dict[str, Any], case: C
     """Choose variances and ε so that √(σ² + ε) is 1, 2 or 4."""
     if (inv_std := arrays.get("inv_std")) is not None:
         arrays["inv_std"] = 2.0 ** -raw.below(3, inv_std.shape)
-    if (var := arrays.get("var")) is not None:
+    if variances := [name for name in arrays if name.rpartition(".")[2] in VARIANCES]:
         options["eps"] = (0.5, 1.0, 0.25)[raw.one(3)]
-        arrays["var"] = 4.0 ** raw.below(3, var.shape) - options["eps"]
+    for name in variances:
+        if (var := arrays[name]) is not None:
+            arrays[name] = 4.0 ** raw.below(3, var.shape) - options["eps"]
     if case.op == "batch_norm2d_train":
         spread, options["eps"] = SPREADS[raw.one(len(SPREADS))]
         x = arrays["x"]
@@ -207,7 +211,8 @@ def _sprinkle(raw: Raw, arrays: Arrays, case: Case) -> None:
     array = arrays.get(name)
     if array is None or not array.size:
         return
-    kind = raw.one(4)
+    # a merged network has 0·∞ and ∞ − ∞ elsewhere
+    kind = raw.one(4) if case.op != "network" else 1 + raw.one(3)
     if kind == 0:
         values = np.array([np.nan, np.inf, -np.inf])
         for _ in range(1 + raw.one(3)):

@@ -13,6 +13,7 @@ __all__ = ["Declaration"]
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "accumulate": (None, "float16", "bfloat16", "float32", "float64"),
     "inputs": (None, "tf32", "float16", "bfloat16"),
+    "algorithm": ("direct", "winograd", "fft"),
     "variance": ("two-pass", "one-pass"),
     "tanh": ("direct", "sigmoid"),
     "subnormals": ("kept", "flushed"),
@@ -30,6 +31,7 @@ class Declaration:
     ----------
     accumulate : format of products and sums; None is float32 for half precision, else the dtype itself
     inputs : format that factors are rounded to before they are multiplied ("tf32", "bfloat16"), None for not at all
+    algorithm : of conv2d: "direct" sums of products, "winograd", or "fft"; the latter two spread NaN over an image
     variance : of training-mode batch norm, "two-pass" or "one-pass" (mean(x²) − mean²)
     tanh : "direct", or "sigmoid" for 2σ(2x) − 1, which is accurate absolutely only
     subnormals : "kept", or "flushed" to zero
@@ -43,6 +45,7 @@ class Declaration:
 
     accumulate: str | None = None
     inputs: str | None = None
+    algorithm: str = "direct"
     variance: str = "two-pass"
     tanh: str = "direct"
     subnormals: str = "kept"

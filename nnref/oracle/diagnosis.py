@@ -29,6 +29,8 @@ DECLARATIONS = (
     ({"nan": "any"}, "as if NaN did not propagate"),
     ({"ties": "any"}, "as if the gradient of a tie went elsewhere than to the first maximum"),
     ({"square_root": "approximate"}, "as if its square root were approximate"),
+    ({"algorithm": "winograd"}, "as if convolution went by Winograd's algorithm"),
+    ({"algorithm": "fft"}, "as if convolution went by way of a Fourier transform"),
     ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),
     ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
     ({"accumulate": "float32"}, "as if it accumulated in float32"),
@@ -42,8 +44,8 @@ DECLARATIONS = (
 def behaves_as(function: Callable[..., Any], cases: Sequence[Case], declares: Declaration) -> str | None:
     """A sentence on what the target seems to do at failing cases, None if nothing known fits all of them.
 
-    Beside the cases themselves, with other seeds too, one large case with every option in use is looked at: at a small
-    one, different bugs look alike.
+    Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small one,
+    different bugs look alike.
     """
     probes = [probe for case in (*cases, *_rich(cases[0])) for probe in (case, *map(case.with_seed, range(PROBES)))]
     for relaxed, words in _weaker(declares, cases[0].dtype):
@@ -68,13 +70,15 @@ def _weaker(declares: Declaration, dtype: str) -> Iterator[tuple[Declaration, st
 
 def _rich(case: Case) -> Iterator[Case]:
     """The operation with several of everything, where it accepts that."""
-    rich = {"kernel": (2, 3), "stride": (2, 1), "dilation": (1, 2), "padding": (1, 0, 0, 2), "output_padding": (0, 1)}
-    geometry = {name: rich.get(name, tuple(max(2, v) for v in least)) for name, least in case.operation.least.items()}
+    lively = {"kernel": (2, 3), "stride": (2, 1), "dilation": (1, 2), "padding": (1, 0, 0, 2), "output_padding": (0, 1)}
+    geometry = {name: lively.get(name, tuple(max(2, v) for v in least)) for name, least in case.operation.least.items()}
     geometry |= {name: (value,) for name, value in {"H": 5, "W": 8, "N": 2, "bias": 1}.items() if name in geometry}
-    flags = ("ceil_mode", "count_include_pad", "eps", "sum")
+    flags = ("ceil_mode", "count_include_pad", "eps", "sum", "layers")
     geometry |= {name: case.geometry[name] for name in flags if name in geometry}
-    if case.operation.fits(geometry):
-        yield case.but(geometry=geometry)
+    ones = {name: (1, 1) for name in ("stride", "dilation") if name in geometry}
+    for rich in (geometry, geometry | ones):
+        if case.operation.fits(rich):
+            yield case.but(geometry=rich)
 
 
 Altered = Callable[[Arrays, dict[str, Any]], tuple[Arrays, dict[str, Any]]]

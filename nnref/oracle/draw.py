@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ..errors import OptionError, refuse
 from .case import DTYPES, LAYOUTS, MODES, Case
+from .networks import CODES, DEPTH
 from .operations import OPERATIONS, Geometry, Operation
 
 __all__ = ["cases"]
@@ -25,9 +26,11 @@ SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.sampled_from(("small", "small", "small", "small", "wide", "channels"))
 WIDTHS = st.sampled_from((7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129))
 CHANNELS = st.sampled_from((8, 16, 31, 32, 33, 64))
-PAIRS = st.sampled_from([(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
-STRIDES = st.sampled_from([(1, 1)] * 3 + [(a, b) for a in (1, 2, 3, 4) for b in (1, 2, 3, 4)])
-DILATIONS = st.sampled_from([(1, 1)] * 4 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
+PAIRS = st.sampled_from([(3, 3)] * 3 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
+STRIDES = st.sampled_from([(1, 1)] * 6 + [(a, b) for a in (1, 2, 3, 4) for b in (1, 2, 3, 4)])
+DILATIONS = st.sampled_from([(1, 1)] * 6 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
+OFTEN = [CODES[name] for name in ("relu", "batch-norm", "batch-norm", "conv1x1", "conv-causal", "conv3x3")]
+NETWORKS = st.tuples(*[st.sampled_from([0, 0, 0, *OFTEN, *OFTEN, *CODES.values()])] * DEPTH)
 PADDINGS = st.integers(0, 255)
 
 
@@ -95,11 +98,23 @@ def _geometry(draw: Draw, operation: Operation) -> Geometry:
         g["C"] = (draw(CHANNELS if size == "channels" else ONE_TO_THREE),)
     if size == "channels":
         _widen(draw, g)
+    if "layers" in g:
+        g["layers"] = _fitting(operation, g)
     if not operation.fits(g):
         g.update({name: fields[name] for name in ("padding", "output_padding") if name in fields})
         if not operation.fits(g):
             g["stride"] = (1, 1)
     return {name: g[name] for name in fields}
+
+
+def _fitting(operation: Operation, g: Geometry) -> tuple[int, ...]:
+    """The layers of a network, without those that do not fit where they are."""
+    kept = [0] * len(g["layers"])
+    for position, code in enumerate(g["layers"]):
+        kept[position] = code
+        if not operation.fits({**g, "layers": tuple(kept)}):
+            kept[position] = 0
+    return tuple(kept)
 
 
 def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
@@ -112,6 +127,8 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
     if name == "padding":
         code = draw(PADDINGS)  # four sides of 0 to 3 in one draw
         return code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6
+    if name == "layers":
+        return draw(NETWORKS)
     if name == "output_padding":
         return draw(BIT), draw(BIT)
     if name == "N":

@@ -6,19 +6,21 @@ stands. The layer itself is found by name: the oracle's expectation is nnref's o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..bounds import activations, batch_norm, convolution, pooling
+from ..bounds import activations, batch_norm, convolution, network, pooling
 from ..errors import ShapeError
 from ..windows import count_windows
+from .networks import DEPTH, Plan, assembled, plan
 
 __all__ = ["OPERATIONS", "Geometry", "Operation", "Shape"]
 
 Geometry = dict[str, tuple[int, ...]]
 Shape = tuple[int, ...]
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 EPS = (1e-5, 1e-3, 1e-2, 1e-4, 1e-7)  # what the field `eps` points at
 
 
@@ -36,6 +38,7 @@ class Operation:
     bounds : the module that has a bound of the same name
     windowed : whether a kernel slides, so that small geometries are enumerated
     forward_only : whether there is no backward
+    assemble : arrays by name and options -> what a target is called with instead, by position
     """
 
     name: str
@@ -46,6 +49,13 @@ class Operation:
     bounds: Any
     windowed: bool = False
     forward_only: bool = False
+    assemble: Callable[..., tuple[Any, ...]] | None = None
+
+    def arguments(self, names: Iterable[str], arrays: Sequence[Any], options: dict[str, Any]) -> Arguments:
+        """What a target's function is called with: by position, by keyword."""
+        if self.assemble is None:
+            return tuple(arrays), options
+        return self.assemble(dict(zip(names, arrays, strict=True)), **options), {}
 
     def fits(self, geometry: Geometry) -> bool:
         """Whether the operation accepts the geometry."""
@@ -147,6 +157,10 @@ def _fold_transpose_shapes(g: Geometry) -> dict[str, Shape | None]:
 
 def _eps(g: Geometry) -> dict[str, Any]:
     return {"eps": EPS[g["eps"][0] % len(EPS)]}
+
+
+def _plan(g: Geometry) -> Plan:
+    return plan(g["layers"], g["C"][0], g["H"][0], g["W"][0])
 
 
 def _none(g: Geometry) -> dict[str, Any]:
@@ -264,6 +278,16 @@ ROWS = (
         lambda g: _eps(g) | {"groups": g["groups"][0]},
         batch_norm,
         forward_only=True,
+    ),
+    Operation(
+        "network",
+        {"layers": (0,) * DEPTH} | IMAGE | EPS_FIELD,
+        lambda g: {"x": _image(g), **_plan(g).shapes},
+        lambda g: (g["N"][0], *_plan(g).output[1:]),
+        lambda g: {"layers": _plan(g).layers} | _eps(g),
+        network,
+        forward_only=True,
+        assemble=assembled,
     ),
 )
 

@@ -15,7 +15,7 @@ import nnref
 
 from ..algebra.reductions.batch_norm import fuse_conv_batch_norm, fuse_conv_transpose_batch_norm
 from ..arithmetic import decimals, fifty_digits
-from ..bounds import Allowance
+from ..bounds import Allowance, fast_convolution
 from ..bounds.pooling import tied_pixels
 from ..numeric import Array
 from .case import Case
@@ -49,6 +49,9 @@ def _results(case: Case, arrays: list[Any], options: dict[str, Any]) -> tuple[Ar
         return _folded(nnref.Conv2d, fuse_conv_batch_norm, arrays, options)
     if case.op == "fold_conv_transpose_batch_norm":
         return _folded(nnref.ConvTranspose2d, fuse_conv_transpose_batch_norm, arrays, options)
+    if case.op == "network":
+        (net, x), _ = case.operation.arguments(case.shapes, arrays, options)
+        return (net(x),)
     result = getattr(nnref, case.function)(*arrays, **options)
     return result if isinstance(result, tuple) else (result,)
 
@@ -72,16 +75,37 @@ def _allowances(
         extra["one_pass"] = declares.variance == "one-pass"
     if case.op == "tanh":
         extra["absolute"] = declares.tanh == "sigmoid"
-    found = bound(*arrays, **options, **extra, precision=precision)
+    if case.op == "network":
+        extra = {"absolute": declares.tanh == "sigmoid", "exact_roots": declares.square_root == "rounded"}
+    by_position, by_keyword = case.operation.arguments(case.shapes, arrays, options)
+    found = bound(*by_position, **by_keyword, **extra, precision=precision)
     found = (found,) if isinstance(found, Allowance) else found
     if case.function == "max_pool2d_backward" and declares.ties == "any":
         tied = tied_pixels(arrays[1], **options)
         return (Allowance(np.where(tied, np.nan, found[0].bound), found[0].magnitude),)
+    if case.op == "conv2d" and declares.algorithm != "direct":
+        found, direct = _by_algorithm(case, arrays, options, declares, found)
+        if not direct:
+            return found
     quantum = quantum_of(case)
     if quantum is None or (declares.square_root != "rounded" and "eps" in options):
         return found
     largest = quantum * 2.0 ** min(precision.accumulate.bits, precision.storage.bits)
     return tuple(None if a is None else _exact_where_small(a, largest) for a in found)
+
+
+def _by_algorithm(
+    case: Case, arrays: list[Any], options: dict[str, Any], declares: Declaration, found: tuple[Allowance | None, ...]
+) -> tuple[tuple[Allowance | None, ...], bool]:
+    """The direct bounds with what a declared algorithm may be off on top; and whether nothing was added."""
+    given = {"algorithm": declares.algorithm, "precision": declares.precision(case.dtype), **options}
+    if case.direction == "forward":
+        extra: tuple[Any, ...] = (fast_convolution.conv2d(*arrays[:2], **given),)
+    else:
+        extra = (*fast_convolution.conv2d_backward(*arrays[:3], **given), 0.0)
+    pairs = zip(found, extra, strict=True)
+    raised = tuple(None if a is None else Allowance(a.bound + more, a.magnitude) for a, more in pairs)
+    return raised, all(np.ndim(more) == 0 for more in extra)
 
 
 def _exact_where_small(allowance: Allowance, largest: float) -> Allowance:

@@ -13,7 +13,7 @@ from .call import call
 from .case import Case
 from .data import arrays_of
 from .declaration import Declaration
-from .judge import output_names
+from .judge import output_names, settle
 from .reference import expectation
 
 __all__ = ["SideBySide", "side_by_side", "snippet"]
@@ -31,12 +31,13 @@ class SideBySide:
 def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration | None = None) -> SideBySide:
     """Call the target once more and put its results beside the expected ones."""
     arrays, options = arrays_of(case)
-    wanted = zip(output_names(case), expectation(case, arrays, options, declares or Declaration()), strict=True)
-    known = {name: pair for name, pair in wanted if pair is not None}
+    declares = declares or Declaration()
+    settled = settle(case, expectation(case, arrays, options, declares), declares)
+    known = {name: pair for name, pair in zip(output_names(case), settled, strict=True) if pair is not None}
     outputs = call(function, case, arrays, options).outputs
     return SideBySide(
         {name: np.asarray(exact).astype(np.float64) for name, (exact, _) in known.items()},
-        {name: allowance.bound for name, (_, allowance) in known.items()},
+        {name: bound for name, (_, bound) in known.items()},
         dict(zip(output_names(case), outputs, strict=False)),
     )
 
@@ -61,9 +62,10 @@ def snippet(case: Case, side: SideBySide) -> str:
         lines += [
             f"expected = {_literal(expected)}  # {name}",
             f"bound = {_literal(side.bound[name])}",
-            f"error = np.abs(np.asarray({got}).astype(np.float64) - expected)",
-            f"print({name!r}, {got}, 'expected', expected, 'within', bound)",
-            "assert (error <= bound).all()",
+            f"got_{name} = np.asarray({got}).astype(np.float64)",
+            f"print({name!r}, got_{name}, 'expected', expected, 'within', bound)",
+            f"same = (got_{name} == expected) | (np.isnan(got_{name}) & np.isnan(expected))",
+            f"assert (same | (abs(got_{name} - expected) <= bound) | np.isnan(bound)).all()  # NaN: no verdict",
         ]
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,8 @@
 """The search of one operation, direction and dtype for a failure: a row of the report.
 
-Every small geometry and every critical size come first, then for each data mode cases drawn by hypothesis, steered
-towards large margins. A failure in one mode does not hide another: the search of that mode ends, and the others go on.
-Each failure is shrunk.
+Every small geometry, every critical size and the usual layers come first, then for each data mode cases drawn by
+hypothesis, steered towards large margins. A failure in one mode does not hide another: the search of that mode ends,
+and the others go on. Each failure is shrunk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .declaration import Declaration
 from .deviations import Deviation
 from .diagnosis import behaves_as
 from .draw import cases
-from .geometries import critical_sizes, small_geometries
+from .geometries import critical_sizes, small_geometries, usual_layers
 from .judge import Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
@@ -41,11 +41,9 @@ class Tester:
 
     function: Callable[..., Any]
     declares: Declaration = STRICTEST
-    watch: Callable[[Case], None] = lambda case: None
 
     def verdict(self, case: Case) -> Verdict | str:
         """The verdict on one case, or the reason why the target does not support it."""
-        self.watch(case)
         arrays, options = arrays_of(case)
         answer = call(self.function, case, arrays, options)
         if answer.unsupported is not None:
@@ -123,17 +121,17 @@ def search(
     modes: Sequence[str] = MODES,
     deviations: Sequence[Deviation] = (),
     advance: Callable[[int], None] = lambda cases: None,
-    watch: Callable[[Case], None] = lambda case: None,
 ) -> Result:
-    """Run the search and shrink what it finds; `advance` hears of every case, `watch` of every call beforehand."""
+    """Run the search and shrink what it finds; `advance` hears of every case."""
     started = time.perf_counter()
-    tester = Tester(function, declares or Declaration(), watch)
+    tester = Tester(function, declares or Declaration())
     run = _Search(tester, Result(op, direction, dtype), deviations, advance)
     if "integers" in modes:
         for case in small_geometries(OPERATIONS[op], direction, dtype):
             run.visit(case)
-    for case in critical_sizes(OPERATIONS[op], direction, dtype, modes):
-        run.visit(case)
+    for family in (critical_sizes, usual_layers):
+        for case in family(OPERATIONS[op], direction, dtype, modes):
+            run.visit(case)
     for position, mode in enumerate(modes):
         share = (max_examples + position) // len(modes)
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)

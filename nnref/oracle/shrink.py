@@ -83,14 +83,25 @@ def _smaller(case: Case) -> Iterator[Case]:
                 if low <= lower < value:
                     yield from _fitting(_lowered(case, name, position, lower))
     yield from _equal_ones(case)
+    if "kernel" in operation.least and "H" in operation.least:
+        yield from _kernel_and_image(case)
+
+
+def _kernel_and_image(case: Case) -> Iterator[Case]:
+    """A kernel lowered with its image or padding; and padding in place of a pixel, where the kernel has to stay."""
     for axis, image in enumerate(("H", "W")):
-        if "kernel" in operation.least and image in operation.least and case.geometry["kernel"][axis] > 1:
-            smaller = _lowered(case, "kernel", axis, case.geometry["kernel"][axis] - 1)
-            if case.geometry[image][0] > 1:
-                yield from _fitting(_lowered(smaller, image, 0, case.geometry[image][0] - 1))
-            for side in (2 * axis, 2 * axis + 1):
-                if case.geometry["padding"][side]:
-                    yield from _fitting(_lowered(smaller, "padding", side, case.geometry["padding"][side] - 1))
+        kernel, size = case.geometry["kernel"][axis], case.geometry[image][0]
+        sides = [(side, case.geometry["padding"][side]) for side in (2 * axis, 2 * axis + 1)]
+        if kernel > 1:
+            smaller = _lowered(case, "kernel", axis, kernel - 1)
+            if size > 1:
+                yield from _fitting(_lowered(smaller, image, 0, size - 1))
+            for side, pad in sides:
+                if pad:
+                    yield from _fitting(_lowered(smaller, "padding", side, pad - 1))
+        if 1 < size <= kernel:
+            for side, pad in sides:
+                yield from _fitting(_lowered(_lowered(case, image, 0, size - 1), "padding", side, pad + 1))
 
 
 def _equal_ones(case: Case) -> Iterator[Case]:

@@ -83,7 +83,7 @@ def write_request(
     """Write what is given to a kernel into a directory; return the results that it owes, as in `case.json`."""
     # the target classes of a loss are an option in Python, and an array all the same
     classes = {name: value for name, value in options.items() if isinstance(value, np.ndarray)}
-    given = dict(zip(_arrays_in(case), arrays, strict=True)) | classes
+    given = dict(zip(case.shapes, arrays, strict=True)) | classes
     inputs = []
     for name, array in given.items():
         if array is None:
@@ -114,12 +114,6 @@ def write_request(
     return results
 
 
-def _arrays_in(case: Case) -> dict[str, Shape | None]:
-    """Shapes of the arrays of a call, by name, in order."""
-    cotangent: dict[str, Shape | None] = {"dy": case.operation.output(case.geometry)}
-    return (cotangent if case.direction == "backward" else {}) | case.operation.shapes(case.geometry)
-
-
 def result_shapes(case: Case) -> dict[str, Shape]:
     """Shapes of the results, by name, in order; the gradient of an absent bias is left out."""
     shapes, names = case.operation.shapes(case.geometry), output_names(case)
@@ -146,7 +140,7 @@ def read_case(directory: str | Path) -> StoredCase:
             raise ValueError(f"format {data['format']}")
         case, names = parse(data["descriptor"]), {entry["name"]: entry for entry in data["arrays"]}
         read = {name: e["file"] and read_array(root / e["file"], e["dtype"]) for name, e in names.items()}
-        arrays = {name: read.pop(name) for name in _arrays_in(case)}
+        arrays = {name: read.pop(name) for name in case.shapes}
         options = {name: _tuples(value) for name, value in data["options"].items()} | read
         wanted = [(e["name"], read_array(root / e["expected"]), read_array(root / e["bound"])) for e in data["results"]]
         expected, bound = ({row[0]: row[i] for row in wanted} for i in (1, 2))
@@ -208,6 +202,8 @@ def _dtype(name: str) -> dict[str, Any]:
 
 
 def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 

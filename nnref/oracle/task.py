@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .case import MODES, Case
+from .case import MODES
 from .declaration import Declaration
 from .deviations import Deviation
 from .repro import side_by_side, snippet
@@ -14,7 +14,9 @@ from .result import Failure, Result
 from .search import search
 from .targets import resolve
 
-__all__ = ["Task", "declaration_of", "function_of", "run_task"]
+__all__ = ["Task", "declaration_of", "function_of", "run_task", "target_of"]
+
+Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class Task:
         """What identifies its row."""
         return self.op, self.direction, self.dtype
 
+    def lost(self, why: str) -> Result:
+        """The row if it cannot be run to its end."""
+        return Result(self.op, self.direction, self.dtype, lost=why)
+
+
+def target_of(task: Task) -> Any:
+    """The task's target, loaded if it is given by name."""
+    return resolve(task.target) if isinstance(task.target, str) else task.target
+
 
 def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | None:
     """The target's function, None if it has none."""
@@ -57,13 +68,14 @@ def declaration_of(target: Any, given: Declaration | None) -> Declaration:
 def run_task(
     task: Task,
     advance: Callable[[int], None] = lambda cases: None,
-    watch: Callable[[Case], None] = lambda case: None,
+    recorded: Callable[[Function], Function] = lambda function: function,
 ) -> Result:
-    """Run a task in this process."""
-    target = resolve(task.target) if isinstance(task.target, str) else task.target
+    """Run a task in this process; `advance` hears of every case, and `recorded` may wrap the target's function."""
+    target = target_of(task)
     function = function_of(target, task.op, task.direction)
     if function is None:
         return Result(task.op, task.direction, task.dtype, implemented=False)
+    function = recorded(function)
     declares = declaration_of(target, task.declares)
     result = search(
         function,
@@ -76,7 +88,6 @@ def run_task(
         modes=task.modes,
         deviations=task.deviations,
         advance=advance,
-        watch=watch,
     )
     result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
     return result

@@ -27,7 +27,7 @@ from .case import Case
 from .child import send
 from .judge import Finding
 from .recorder import PAGE, Recorder
-from .result import Failure, Result, lost
+from .result import Failure, Result
 from .shrink import shrink_fatal
 from .task import Task
 
@@ -69,7 +69,7 @@ class Worker:
                 answer = reply
                 break
             if died is None or died.case.mode not in modes:
-                answer = lost(task, reply)
+                answer = task.lost(reply)
                 break
             if _known(task, died.case):
                 known.append(died.case)
@@ -129,13 +129,18 @@ class Worker:
         return message, Failure(record.case, Finding(kind, message)) if record.case and not stopped_between else None
 
     def _alive(self) -> _Child:
-        if not self._close.alive:
+        if not self.open:
             raise RuntimeError("the worker is closed")
         if self._children and not self._children[0].alive:
             self._children.pop().kill()
         if not self._children:
             self._children.append(_Child(self._file.fileno(), self.time_limit))
         return self._children[0]
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not been closed."""
+        return self._close.alive
 
     def close(self) -> None:
         """End the child, for good."""
@@ -190,8 +195,6 @@ class _Child:
                 self._received += chunk
             else:
                 self._complaint = (self._complaint + chunk)[-LAST_WORDS:]
-        if not self._selector.get_map():
-            self._process.wait()
         length = struct.unpack("q", self._received[:8])[0] if len(self._received) >= 8 else 0
         if not length or len(self._received) < 8 + length:
             return None

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import OptionError, ShapeError, refuse
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, zeros
+from ...numeric import Array, layer_function, zeros
 from ...windows import Pair
 from .parts import NO_PADDING, Convolution, bias_of, by_group, changed, kernel_of, padding_of, steps_of
 
@@ -117,14 +117,12 @@ def composed(first: Conv2d, second: Conv2d) -> Conv2d:
     near, far = _quotient(near, grid), _quotient(far, grid)
     inner = by_group(first.params["weight"], groups)  # (g,M/g,C/g,kh,kw)
     outer = by_group(second.params["weight"], groups)  # (g,K/g,M/g,kh,kw)
-    weight = zeros((groups, outer.shape[1], inner.shape[2], *size), outer)
-    for tap in np.ndindex(*kernel_of(second)):
-        product = np.einsum("gkm,gmcuv->gkcuv", outer[..., *tap], inner)
-        weight = weight + spread_out(product, _product(tap, far), near, size)
+    weight = _composed_weight(outer, inner, near=near, far=far, size=size)
+    bias, bias_2 = bias_of(first), bias_of(second)
     paddings = zip(*(padding_of("compose_convs", conv) for conv in (first, second)), stride, strict=True)
     return Conv2d.from_arrays(
         weight=weight.reshape(len(second.params["weight"]), -1, *size),
-        bias=_composed_bias(bias_of(first), outer, bias_of(second)),
+        bias=bias_2 if bias is None else _composed_bias(outer, bias, bias_2),
         options={
             "stride": _product(stride, stride_2),
             "padding": tuple((p[0] + s * p_2[0], p[1] + s * p_2[1]) for p, p_2, s in paddings),
@@ -134,10 +132,19 @@ def composed(first: Conv2d, second: Conv2d) -> Conv2d:
     )
 
 
-def _composed_bias(bias: Array | None, outer: Array, bias_2: Array | None) -> Array | None:
+@layer_function
+def _composed_weight(outer: Array, inner: Array, *, near: Pair, far: Pair, size: Pair) -> Array:
+    """F₂ ⋆ F₁: (g,K/g,M/g,kh,kw), (g,M/g,C/g,kh,kw) -> (g,K/g,C/g,*size)."""
+    weight = zeros((len(outer), outer.shape[1], inner.shape[2], *size), outer)
+    for tap in np.ndindex(*outer.shape[3:]):
+        product = np.einsum("gkm,gmcuv->gkcuv", outer[..., *tap], inner)
+        weight = weight + spread_out(product, _product((tap[0], tap[1]), far), near, size)
+    return weight
+
+
+@layer_function
+def _composed_bias(outer: Array, bias: Array, bias_2: Array | None = None) -> Array:
     """F₂ ∗ b₁ + b₂."""
-    if bias is None:
-        return bias_2
     sums = outer.reshape(*outer.shape[:3], -1).sum(axis=3)  # (g,K/g,M/g)
     carried = (sums @ bias.reshape(len(outer), -1, 1)).reshape(-1)
     return carried if bias_2 is None else carried + bias_2

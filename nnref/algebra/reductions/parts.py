@@ -86,4 +86,4 @@ def by_group(weight: Array, groups: int) -> Array:
 
 def number(value: Fraction, dtype: Any) -> Any:
     """`value` as an element of `dtype`; exact, a `Rational`, where that is object."""
-    return rational(value) if np.dtype(dtype) == object else np.dtype(dtype).type(value)
+    return rational(value) if np.dtype(dtype) == object else np.dtype(dtype).type(float(value))

@@ -39,7 +39,7 @@ def resolve(name: str) -> Any:
     """
     try:
         if name in BUILT_IN:
-            return importlib.import_module("nnref" if name == "nnref" else f"{__name__}.{name}")
+            return importlib.import_module(f"{__name__}.{name}")
         if name.endswith(".py"):
             return _from_file(Path(name))
         module, _, attribute = name.partition(":")

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from nnref.layer import Layer
 from nnref.numeric import Array
 from nnref.oracle import NOT_COMPUTED, Unsupported
+from nnref.oracle.targets.torch_network import optimised
 
 Tensor = torch.Tensor
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -118,6 +120,8 @@ def _max_pool2d(
     if padded is not x and ceil_mode:
         raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
     y = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode)
+    if x.requires_grad and padded is not x and bool(torch.isneginf(x.detach()).any()):
+        raise Unsupported("explicit padding takes the gradient of a window that has nothing but −∞")
     if x.requires_grad and symmetric != (0, 0) and bool(torch.isneginf(y.detach()).any()):
         raise Unsupported("the gradient of a window wholly in padding is written out of bounds: finding torch-1")
     return y
@@ -168,6 +172,12 @@ def fold_conv_transpose_batch_norm(*arrays: Array | None, eps: float, groups: in
     if groups > 1:
         raise Unsupported("fuse_conv_bn_weights does not know the groups of a transposed convolution: pytorch#180995")
     return _fuse(arrays, eps, transpose=True)
+
+
+def network(net: Layer, x: Array) -> Any:
+    """The network as a torch module, scripted, frozen and optimised for inference."""
+    with torch.no_grad():
+        return _array(optimised(net, _tensor)(_tensor(x)))
 
 
 def _fuse(arrays: tuple[Array | None, ...], eps: float, transpose: bool) -> tuple[Any, Any]:

@@ -34,6 +34,7 @@ from .head import (
     zero_pad2d,
     zero_pad2d_backward,
 )
+from .networks import network
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -66,6 +67,7 @@ __all__ = [
     "linear_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "network",
     "normalize2d",
     "normalize2d_backward",
     "relu",
