@@ -47,13 +47,14 @@ def behaves_as(function: Callable[..., Any], cases: Sequence[Case], declares: De
     Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small one,
     different bugs look alike.
     """
-    probes = [probe for case in (*cases, *_rich(cases[0])) for probe in (case, *map(case.with_seed, range(PROBES)))]
+    rich = list(_rich(cases[0])) or cases
+    probes = [probe for case in (*cases, *rich) for probe in (case, *map(case.with_seed, range(PROBES)))]
     for relaxed, words in _weaker(declares, cases[0].dtype):
         if all(_agrees(function, probe, relaxed, _unaltered) for probe in probes):
             return words
     if "eps" in cases[0].geometry:  # data with an exact root have none for another eps
         probes = [probe.but(mode="normal") for probe in probes]
-    for words, altered in _altered(probes[-1]):
+    for words, altered in _altered(rich[0]):
         if all(_agrees(function, probe, declares, altered) for probe in probes):
             return words
     return None
