@@ -1,9 +1,13 @@
-"""Doctests see `np`, as a reader's session does."""
+"""Doctests see `np`, as a reader's session does; and BLAS has one thread, for tests run side by side."""
 
+import os
 from typing import Any
 
-import numpy as np
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
 
 
 @pytest.fixture(autouse=True)

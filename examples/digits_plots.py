@@ -71,8 +71,8 @@ def gradients(norms: dict[str, list[float]]) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, values in norms.items():
         depth = np.arange(1, len(values) + 1)
-        axes.semilogy(depth, values, marker="o")
-        axes.annotate(name, (depth[0], values[0]), xytext=(-8, 0), textcoords="offset points", ha="right", va="center")
+        axes.semilogy(depth, values, marker="o", label=name)
+    axes.legend(loc="lower right", frameon=False)
     axes.set(xlabel="convolution, first to last", ylabel="norm of the gradient by its weight")
     axes.set(title="Vanishing gradients, before training", xlim=(0, len(values) + 0.5))
     axes.set_xticks(depth)

@@ -1,4 +1,4 @@
-"""The command line: ``nnref prove | check | repro | vectors``, one file each."""
+"""The command line: ``nnref prove | check | repro | vectors | thorough``, one file each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import DTypeError, OptionError, ShapeError, StateError
 
 __all__ = ["main"]
 
-COMMANDS = ("prove", "check", "repro", "vectors")
+COMMANDS = ("prove", "check", "repro", "vectors", "thorough")
 EXTRAS = ("hypothesis", "jinja2", "rich")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..numeric import Array
 from .call import call
 from .case import Case
-from .data import arrays_of
+from .data import Arrays, arrays_of
 from .declaration import Declaration
 from .judge import output_names, settle
 from .reference import expectation
@@ -45,15 +45,13 @@ def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration
 def snippet(case: Case, side: SideBySide) -> str:
     """A script that needs NumPy and the target alone: arrays, the call, the expected values and their bounds."""
     arrays, options = arrays_of(case)
-    call_arguments = [*arrays, *(f"{name}={_literal(value)}" for name, value in options.items())]
     lines = [
         f"# {case}",
         "import numpy as np",
         *(["import ml_dtypes"] if case.dtype == "bfloat16" else []),
         f"from your_package import {case.function}  # the function under test",
         "",
-        *(f"{name} = {_literal(array)}" for name, array in arrays.items()),
-        f"got = {case.function}({', '.join(call_arguments)})",
+        *_call(case, arrays, options),
         "",
     ]
     several = case.direction == "backward" or case.op.startswith("fold_")
@@ -68,6 +66,19 @@ def snippet(case: Case, side: SideBySide) -> str:
             f"assert (same | (abs(got_{name} - expected) <= bound) | np.isnan(bound)).all()  # NaN: no verdict",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _call(case: Case, arrays: Arrays, options: dict[str, Any]) -> Iterator[str]:
+    """Lines that make the arrays and call the function."""
+    if case.operation.assemble is None:
+        yield from (f"{name} = {_literal(array)}" for name, array in arrays.items())
+        arguments = [*arrays, *(f"{name}={_literal(value)}" for name, value in options.items())]
+        yield f"got = {case.function}({', '.join(arguments)})"
+    else:  # the arrays are those of an nnref network
+        yield "from nnref.oracle.networks import assembled"
+        yield from ("arrays = {", *(f"    {name!r}: {_literal(array)}," for name, array in arrays.items()), "}")
+        yield from (f"{name} = {_literal(value)}" for name, value in options.items())
+        yield f"got = {case.function}(*assembled(arrays, {', '.join(f'{name}={name}' for name in options)}))"
 
 
 def _literal(value: Any) -> str:

@@ -1,7 +1,7 @@
 """nnref networks as torch.nn modules, for the passes that torch applies before inference.
 
-The module is scripted, frozen (which folds batch norms) and optimised for inference (oneDNN layouts, fused activations).
-What torch lacks is put in front as a module of its own: asymmetric padding.
+The module is scripted, frozen (which folds batch norms) and optimised for inference (oneDNN, fused activations). What
+torch lacks, asymmetric padding, is a module of its own before the convolution.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnref.layer import Layer
+from nnref.layer import Layer, Sequential, Sum
 from nnref.numeric import Array
 
 __all__ = ["optimised"]
@@ -48,13 +47,14 @@ class _Translation:
 
     def module(self, layer: Layer) -> nn.Module:
         """The module of a layer, with its arrays."""
+        if isinstance(layer, Sequential | Sum):
+            parts = [self.module(part) for part in layer]
+            return nn.Sequential(*parts) if isinstance(layer, Sequential) else _Added(parts)
         kind = type(layer).__name__
-        if kind in ("Sequential", "Sum"):
-            parts = [self.module(part) for part in layer]  # type: ignore[attr-defined]
-            return nn.Sequential(*parts) if kind == "Sequential" else _Added(parts)
         translate = getattr(self, f"_{kind}", None)
         if translate is not None:
-            return translate(layer, **layer.options)  # type: ignore[no-any-return]
+            made: nn.Module = translate(layer, **layer.options)
+            return made
         return PLAIN[kind]()
 
     def _with_arrays(self, module: nn.Module, layer: Layer) -> nn.Module:

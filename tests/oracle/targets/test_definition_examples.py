@@ -464,17 +464,30 @@ def test_plain_fractions_have_a_root_only_where_it_is_rational():
         definition.batch_norm2d_train(x, one, one, eps=1)
 
 
+def test_a_network_is_its_layers_one_after_the_other():
+    """(x − 1)·2/2 + 3 = x + 2; then relu(x + 2) + avg(relu(x + 2)) of a pixel, twice itself."""
+    one, three = np.ones(1), np.array([3.0])
+    bn = nnref.BatchNorm2d.from_arrays(
+        weight=2 * one, bias=three, running_mean=one, running_var=three, options={"eps": 1.0}
+    )
+    branches = nnref.Sum(nnref.Sequential(), nnref.Sequential(nnref.GlobalAvgPool2d()))
+    net = nnref.Sequential(bn, nnref.ReLU(), branches, nnref.Flatten()).eval()
+    assert definition.network(net, np.array([[[[5.0]]], [[[-7.0]]]])).tolist() == [[14.0], [0.0]]
+    assert_same(definition.network(nnref.Sequential(), ONE), ONE)
+
+
 # the package itself
 
 
 def test_public_names_are_documented_functions_with_a_backward():
     names = definition.__all__
     assert names == sorted(names)
-    assert set(EVERY) | {n for n in names if n.startswith("fold_")} == {n for n in names if not n.endswith("_backward")}
+    without_backward = {name for name in names if name.startswith("fold_")} | {"network"}
+    assert set(EVERY) | without_backward == {n for n in names if not n.endswith("_backward")}
     for name in names:
         function = getattr(definition, name)
         assert function.__doc__, name
-        if not name.endswith("_backward") and not name.startswith("fold_"):
+        if not name.endswith("_backward") and name not in without_backward:
             backward = inspect.signature(getattr(definition, name + "_backward"))
             assert list(backward.parameters)[1:] == list(inspect.signature(function).parameters), name
 
@@ -493,7 +506,7 @@ def test_the_witness_is_independent():
         "typing",
     }
     files = sorted(Path(definition.__file__).parent.glob("*.py"))
-    assert len(files) == 9
+    assert len(files) == 10
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

@@ -1,6 +1,9 @@
 r"""A network, layer by layer: every layer by its own loops, nothing merged.
 
-    Sequential:  y = f_n(... f_1(x))        Sum:  y = f_1(x) + ... + f_n(x), added from the left
+    Sequential:  y = f_n(... f_1(x))
+    Sum:         y = f_1(x) + ... + f_n(x), added from the left
+
+It is read by the names of its layers, and of their arrays and options.
 """
 
 from __future__ import annotations

@@ -1,0 +1,125 @@
+"""``nnref thorough``: so many cases on targets held to be right, for a bound must never be wrong."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import math
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+
+from ..errors import OptionError, refuse
+from ..oracle.case import DTYPES
+from ..oracle.conform import conform
+from ..oracle.report import Report
+from ..oracle.result import Result
+from ..oracle.targets import BUILT_IN, FRAMEWORKS, installed_frameworks
+from .table import print_report
+
+__all__ = ["add_parser", "thorough"]
+
+FIRST = 60  # drawn cases a row, to see how many a target supports
+SPARE = 1.03
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``thorough`` to the subcommands of an `argparse` parser."""
+    parser = subparsers.add_parser(
+        "thorough",
+        help="look for false alarms",
+        description="Judge so many cases of each TARGET, which is held to be right, and print docs/thorough.md. "
+        "Without TARGET, the formulas as plain loops and every framework found installed. Exit status 1 if a case fails.",
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(BUILT_IN)}, or as for nnref check")
+    parser.add_argument("--cases", type=int, default=100_000, metavar="N", help="of each target (default: 100000)")
+    parser.add_argument("--dtype", action="append", choices=DTYPES, help="repeat for several (default: float32)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="child processes at once")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge the cases, print the page, and return the exit status."""
+    for name, value in (("--cases", args.cases), ("--jobs", args.jobs)):
+        if value < 1:
+            refuse(OptionError, "thorough", name, "at least 1", value)
+    targets = args.targets or ["definition", *installed_frameworks()]
+    reports = [thorough(name, args.cases, args.dtype or ["float32"], args.seed, args.jobs) for name in targets]
+    command = " ".join(["nnref thorough", *targets, f"--cases {args.cases}"])
+    print(page(command, reports, datetime.date.today()), end="")
+    failing = [report for report in reports if not report.ok]
+    for report in failing:
+        print_report(Console(stderr=True), report)
+    return 1 if failing else 0
+
+
+def thorough(target: str, cases: int, dtypes: list[str], seed: int = 0, jobs: int = 1) -> Report:
+    """The campaign of a target in which at least so many cases are judged.
+
+    Its `max_examples` says how to run it again: ``nnref check TARGET --examples N``.
+    """
+    examples = FIRST
+    with ThreadPoolExecutor(jobs) as executor:
+        while True:
+            report = conform(target, None, dtypes, examples, seed, executor, isolate=True)
+            judged = sum(result.cases for result in report.results)
+            each = sum(map(_supported, report.results))
+            if judged >= cases or not each:
+                return report
+            examples += math.ceil(SPARE * (cases - judged) / each)
+            print(f"{target}: {judged} cases judged, next {examples} drawn cases a row", file=sys.stderr)
+
+
+def _supported(result: Result) -> float:
+    """How many of a row's cases the target supports, as a share; 0 for a row that does not go on."""
+    seen = result.cases + sum(result.unsupported.values())
+    return result.cases / seen if seen and not result.failures else 0.0
+
+
+def page(command: str, reports: list[Report], date: datetime.date) -> str:
+    """docs/thorough.md."""
+    return "\n".join([*_head(command, reports, date), "", *_totals(reports), "", *_rows(reports)]) + "\n"
+
+
+def _head(command: str, reports: list[Report], date: datetime.date) -> Iterator[str]:
+    versions = dict(item for report in reports for item in report.versions.items())
+    versions |= {r.target: importlib.metadata.version(r.target) for r in reports if r.target in FRAMEWORKS}
+    yield "# False alarms"
+    yield ""
+    yield "A bound that is derived holds always. So implementations that are right must pass, in every case: the formulas as"
+    yield "plain loops, in another order of summation than nnref's layers, and the frameworks. What `nnref thorough` prints:"
+    yield ""
+    yield f"    {command}"
+    yield ""
+    yield f"{date.isoformat()}; {', '.join(f'{name} {version}' for name, version in versions.items())}."
+
+
+def _totals(reports: list[Report]) -> Iterator[str]:
+    yield "| target | cases judged | failed rows | largest error, in bounds | the same again |"
+    yield "| --- | ---: | ---: | ---: | --- |"
+    for report in reports:
+        dtypes = dict.fromkeys(f" --dtype {result.dtype}" for result in report.results if result.dtype != "float32")
+        judged, failed = sum(result.cases for result in report.results), report.counts()["failed"]
+        largest = max((result.max_margin for result in report.results), default=0.0)
+        again = f"`nnref check {report.target} --examples {report.max_examples} --seed {report.seed}{''.join(dtypes)}`"
+        yield f"| {report.target} | {judged} | {failed} | {largest:.3f} | {again} |"
+
+
+def _rows(reports: list[Report]) -> Iterator[str]:
+    """Cases and largest error of every row, with a pair of columns for each target."""
+    yield "| | " + " | ".join(f"{report.target}: cases | largest" for report in reports) + " |"
+    yield "| --- |" + " ---: | ---: |" * len(reports)
+    for results in zip(*(report.results for report in reports), strict=True):
+        cells = (f"{r.cases} | {_largest(r)}" if r.cases else f"{r.status} | " for r in results)
+        yield f"| {results[0].name} {results[0].dtype} | " + " | ".join(cells) + " |"
+
+
+def _largest(result: Result) -> str:
+    if result.failures or result.lost:
+        return "**failed**"
+    return f"{result.max_margin:.3f}" if result.margins else "exact"

@@ -1,0 +1,8 @@
+"""The target agrees with the reference."""
+
+from nnref.oracle.pytest_plugin import Row
+
+
+def test_agrees(row: Row) -> None:
+    """On one operation, in one direction, for one dtype, on data of one mode."""
+    row.run()
