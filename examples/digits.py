@@ -36,7 +36,7 @@ from nnref import (
     SoftmaxCrossEntropy,
     Tanh,
 )
-from nnref.algebra import fuse_conv_batch_norm
+from nnref.algebra import simplify
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -124,17 +124,6 @@ def accuracy(network: Layer, images: Array, labels: Labels) -> float:
     return float((network(images).argmax(axis=1) == labels).mean())
 
 
-def folded(network: Sequential) -> Sequential:
-    """The same function in evaluation, with every batch norm merged into the convolution before it."""
-    layers: list[Layer] = []
-    for layer in network:
-        if isinstance(layer, BatchNorm2d) and isinstance(layers[-1], Conv2d):
-            layers[-1] = fuse_conv_batch_norm(layers[-1], layer)
-        else:
-            layers.append(layer)
-    return Sequential(*layers).eval()
-
-
 def gradient_norms(name: str, digits: Digits, rng: np.random.Generator) -> list[float]:
     """The norm of the loss's gradient by each convolution's weight, first layer first, before any training."""
     activation, gain = ACTIVATIONS[name]
@@ -173,9 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> float:
     reached = accuracy(network, digits.test_images, digits.test_labels)
     console.print(f"test accuracy {reached:.2%} after {len(losses)} steps, {time.perf_counter() - start:.0f} s")
 
-    merged = folded(network)
+    simplified = simplify(network, (1, *digits.images.shape[1:]))
+    merged = simplified.network
     before, after = network(digits.test_images), merged(digits.test_images)
     same = (before.argmax(axis=1) == after.argmax(axis=1)).mean()
+    console.print(str(simplified), highlight=False)
     console.print(f"{len(network)} layers folded to {len(merged)}: {same:.0%} of predictions are the same,")
     console.print(f"logits differ by at most {abs(before - after).max():.1e}, their size {abs(before).max():.1f}")
 

@@ -24,7 +24,10 @@ Backward, dx = γr(dy − m₁ − x̂·m₂), m₁ = mean(dy), m₂ = mean(dy·
 mean(|dy|·e_x̂) + γ_{n+2} mean(|dy|(|x̂| + e_x̂)), and the rest is the product rule in absolute value. Magnitudes stand
 for m₁ and m₂, so that a form which sums before it subtracts is covered.
 
-Source: Higham, sections 3.1 and 1.9 (the two-pass variance); Chan, Golub & LeVeque, The American Statistician 37 (1983).
+Underflow. A product of several factors may be formed in any order. Where a part of it underflows, the error η is
+multiplied by the factors that are left: of (x − μ)·r·γ, by one of |x − μ|, r and |γ|.
+
+Source: Higham, sections 3.1 and 1.9 (the two-pass variance); Chan, Golub & LeVeque, American Statistician 37 (1983).
 """
 
 from __future__ import annotations
@@ -57,20 +60,26 @@ def normalize2d(
 ) -> Allowance:
     """γ_{10}(|x||G| + |μ||G| + |β|) with G = γ·inv_std."""
     scale = np.abs(gamma_ * inv_std)
-    magnitude = (np.abs(x) + _c(np.abs(mean))) * _c(scale) + _c(np.abs(beta))
-    return Allowance(precision.sum_of_products(2, magnitude, factors=4, extra=8), magnitude)
+    distance = np.abs(x) + _c(np.abs(mean))
+    magnitude = distance * _c(scale) + _c(np.abs(beta))
+    underflow = 2 * precision.eta * (distance + _c(np.abs(gamma_) + np.abs(inv_std)))
+    return Allowance(precision.sum_of_products(2, magnitude, factors=4, extra=8) + underflow, magnitude)
 
 
 def normalize2d_backward(
     dy: Array, x: Array, gamma_: Array, beta: Array, mean: Array, inv_std: Array, *, precision: Precision
 ) -> tuple[Allowance, ...]:
     """dx: γ_{10}|dy||G|; dγ, dβ, dμ, dr: sums over n values, n + 10 roundings each."""
-    d, scale = np.abs(dy), np.abs(gamma_ * inv_std)
-    centred = (d * (np.abs(x) + _c(np.abs(mean)))).sum(AXES)
-    plain = d.sum(AXES)
-    sums = (centred * np.abs(inv_std), plain, scale * plain, centred * np.abs(gamma_))
-    dx = Allowance(precision.sum_of_products(2, d * _c(scale), factors=4, extra=8), d * _c(scale))
-    return dx, *(Allowance(precision.sum_of_products(_n(x), m, factors=5, extra=10), m) for m in sums)
+    d, g, r, distance = np.abs(dy), np.abs(gamma_), np.abs(inv_std), np.abs(x) + _c(np.abs(mean))
+    n, scale, centred, plain, far = _n(x), g * r, (d * distance).sum(AXES), d.sum(AXES), distance.sum(AXES)
+    sums = (centred * r, plain, scale * plain, centred * g)
+    left = (n * r + plain + far, 0.0, n * (r + g) + plain, n * g + plain + far)  # factors of an underflow
+    dx = precision.sum_of_products(2, d * _c(scale), factors=4, extra=8) + precision.eta * (d + _c(g + r))
+    bounds = (
+        precision.sum_of_products(n, m, factors=5, extra=10) + precision.eta * f
+        for m, f in zip(sums, left, strict=True)
+    )
+    return Allowance(dx, d * _c(scale)), *map(Allowance, bounds, sums)
 
 
 def batch_norm2d(
@@ -88,7 +97,9 @@ def batch_norm2d_backward(
     *first, dr = normalize2d_backward(dy, x, gamma_, beta, mean, r, precision=precision)
     magnitude = dr.magnitude * r**3 / 2
     bound = precision.sum_of_products(_n(x), magnitude, factors=7, extra=16)
-    return *first, Allowance(bound + (_n(x) + 16) * precision.eta * r**3, magnitude)  # η of dr, times r³
+    others = np.abs(gamma_) + np.abs(dy).sum(AXES) + (np.abs(x) + _c(np.abs(mean))).sum(AXES)
+    left = (_n(x) + 16) * (1 + others) * (1 + r**3)  # factors of an underflow, generously: r³ is two products of three
+    return *first, Allowance(bound + precision.eta * left, magnitude)
 
 
 @dataclass(frozen=True)
@@ -130,8 +141,8 @@ def batch_norm2d_train(
     s = _statistics(x, eps, precision, one_pass)
     g, b = _c(np.abs(gamma_)), _c(np.abs(beta))
     magnitude = g * s.x_hat + b
-    bound = g * s.e_x_hat + (gamma(6, precision.u) + precision.u_in) * (magnitude + g * s.e_x_hat) + 6 * precision.eta
-    return Allowance(bound, magnitude + s.size)
+    bound = g * s.e_x_hat + (gamma(6, precision.u) + precision.u_in) * (magnitude + g * s.e_x_hat)
+    return Allowance(bound + 6 * precision.eta * (1 + s.r), magnitude + s.size)
 
 
 def batch_norm2d_train_backward(
@@ -144,12 +155,13 @@ def batch_norm2d_train_backward(
     m1, m2 = _mean(d), _mean(d * s.x_hat)
     e1 = gamma(n + 1, u) * m1 + _mean(d_in) + n * eta
     e2 = _mean((d + d_in) * s.e_x_hat + d_in * s.x_hat)
-    e2 = e2 + gamma(n + 2, u) * _mean(d * (s.x_hat + s.e_x_hat)) + n * eta
+    e2 = e2 + gamma(n + 2, u) * _mean(d * (s.x_hat + s.e_x_hat)) + n * eta * (1 + s.r)
     inner = d + m1 + s.x_hat * m2
     e_inner = d_in + e1 + s.e_x_hat * m2 + s.x_hat * e2 + s.e_x_hat * e2
     scale = g * s.r
     bound = scale * (1 + s.rho) * e_inner + (gamma(12, u) + s.rho) * scale * (inner + e_inner)
-    dx = Allowance(bound + 12 * eta * (1 + scale), scale * inner + s.size + n * (m1 + m2))
+    left = 1 + scale * (1 + s.x_hat / s.r) + s.r + g  # factors of an underflow; x̂/r for that of m₂·r
+    dx = Allowance(bound + 12 * eta * left, scale * inner + s.size + n * (m1 + m2))
     total = np.broadcast_to(m2 * max(1, n), (1, x.shape[1], 1, 1)).reshape(-1)
     dgamma = Allowance((np.broadcast_to(e2, (1, x.shape[1], 1, 1)) * max(1, n)).reshape(-1), total)
     dgamma = Allowance(dgamma.bound + gamma(4, u) * (total + dgamma.bound) + eta, total + s.size.max(AXES, initial=0))
@@ -205,7 +217,12 @@ def _fold(
     scale = np.abs(gamma_ * _inv_std(var, eps))
     offset = np.zeros(channels) if bias is None else np.abs(bias)
     magnitudes = (np.abs(weight) * scale[channel][:, :, None, None], (offset + np.abs(mean)) * scale + np.abs(beta))
-    first, second = (Allowance(precision.sum_of_products(2, m, factors=4, extra=8), m) for m in magnitudes)
+    left = np.abs(gamma_) + _inv_std(var, eps)  # factors of an underflow, with the weight and μ
+    underflow = np.abs(weight) + left[channel][:, :, None, None], offset + np.abs(mean) + left
+    bounds = (precision.sum_of_products(2, m, factors=4, extra=8) for m in magnitudes)
+    first, second = (
+        Allowance(b + 2 * precision.eta * f, m) for b, f, m in zip(bounds, underflow, magnitudes, strict=True)
+    )
     return first, second
 
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,9 @@ def _checked(target: Any, args: argparse.Namespace, console: Console) -> Report:
 
 def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Task], console: Console) -> Report:
     """The campaign, with its progress bar; on a terminal only, for the table says all."""
-    resume, name = _unfinished(args), str(getattr(target, "__name__", target))
-    kept = Report(name, args.seed, args.examples)
+    name = str(getattr(target, "__name__", target))
+    kept = _unfinished(args, Report(name, args.seed, args.examples, deviations=tuple(deviations)))
+    resume = replace(kept, results=list(kept.results))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -124,7 +126,7 @@ def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Tas
     )
     with ExitStack() as stack:
         bar = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not console.is_terminal))
-        row = bar.add_task(name, total=len(tasks))
+        row = bar.add_task(name, total=len(tasks), completed=len(kept.results))
         executor = stack.enter_context(ThreadPoolExecutor(args.jobs)) if args.jobs > 1 else None
 
         def progress(task: Task, cases: int, result: Result | None) -> None:
@@ -150,10 +152,18 @@ def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Tas
         )
 
 
-def _unfinished(args: argparse.Namespace) -> Report | None:
+def _unfinished(args: argparse.Namespace, new: Report) -> Report:
+    """The report to go on with: what the --json file holds, else a new one. Lost rows are run again."""
     if not args.resume:
-        return None
+        return new
     if not args.json or args.json == "-":
         refuse(OptionError, "check", "--json", "a file, to resume from", repr(args.json))
     path = Path(args.json)
-    return Report.from_json(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return new
+    old = Report.from_json(path.read_text(encoding="utf-8"))
+    if not old.same_campaign(new):
+        what = "a report of this target, seed, number of examples and deviations, to resume from"
+        refuse(OptionError, "check", "--json", what, f"{args.json}: {old.target}, {old.seed}, {old.max_examples}")
+    old.results = [result for result in old.results if not result.lost]
+    return old

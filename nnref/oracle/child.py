@@ -19,7 +19,7 @@ from .task import Task, function_of, run_task, target_of
 
 __all__ = ["receive", "send", "serve"]
 
-MEMORY = 8 << 30  # bytes of data that a target may hold, or all the machine has
+MEMORY = 4 << 30  # bytes of data that a target may hold, or half of what the machine has
 ORPHANED = 2  # times the time limit, when nobody has ended a call that stands still
 
 
@@ -105,7 +105,7 @@ def _restrict() -> None:
     import resource
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    memory = min(MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    memory = min(MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
     for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, memory)):
         with contextlib.suppress(ValueError, OSError):  # the limit in force is lower
             resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))

@@ -7,7 +7,7 @@ import pickle
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from typing import Any
 
 from ..errors import OptionError, refuse
@@ -74,8 +74,8 @@ def conform(
     ops : names of operations, None for all
     dtypes : among "float16", "bfloat16", "float32", "float64"
     max_examples, seed : as in `check`
-    executor : any `concurrent.futures.Executor`; for other processes, the target must be picklable or given by name. A
-        row whose process dies is run again here, as an isolated one, and so are those that waited for the pool
+    executor : any `concurrent.futures.Executor`; for other processes, the target must be picklable or given by name.
+        Rows that it fails to run, because a process died, are run again here, each isolated
     declares : what the target states about its arithmetic; None is its own `declares`, or the strictest
     deviations : known ones, from `read_deviations`
     isolate : run the target in a child process, which may crash, hang or ask for all memory; the target must be
@@ -97,7 +97,8 @@ def conform(
     True
     """
     tasks = tasks_of(target, ops, dtypes, max_examples, seed, declares, deviations)
-    report = Report(str(getattr(target, "__name__", target)), seed, max_examples, declares or Declaration())
+    name = str(getattr(target, "__name__", target))
+    report = Report(name, seed, max_examples, declares or Declaration(), deviations=tuple(deviations))
     if isolate:
         _expect_picklable(target)
     kept = resume.results if resume and resume.same_campaign(report) else []
@@ -108,7 +109,6 @@ def conform(
     else:
         finished |= dict(_elsewhere(todo, executor, isolate, time_limit, progress))
     report.results = [finished[task.key] for task in tasks]
-    report.deviations = tuple(deviations)
     return report
 
 
@@ -139,20 +139,20 @@ def _elsewhere(
     tasks: list[Task], executor: Executor, isolate: bool, time_limit: float, progress: Progress
 ) -> Iterator[Finished]:
     futures: dict[Future[Result], Task] = {}
-    again: list[Task] = []
+    errors: dict[tuple[str, str, str], BaseException] = {}
     try:
         for task in tasks:
             job = (_isolated, task, time_limit) if isolate else (run_task, task)
             try:
                 futures[executor.submit(*job)] = task
-            except BrokenExecutor:
-                again.append(task)
+            except RuntimeError as error:  # the executor is broken already
+                errors[task.key] = error
         for future in as_completed(futures):
-            task, error = futures[future], future.exception()
-            if isinstance(error, BrokenExecutor):  # it says nothing of which task was the cause
-                again.append(task)
+            task, failed = futures[future], future.exception()
+            if failed:  # a broken pool fails all that waited, and does not say which task was the cause
+                errors[task.key] = failed
                 continue
-            result = task.lost(f"{type(error).__name__}: {error}") if error else future.result()
+            result = future.result()
             progress(task, result.cases, result)
             yield task.key, result
     except BaseException:  # an interrupt: what has not begun must not begin, and what has must end
@@ -161,7 +161,10 @@ def _elsewhere(
         for worker in list(_workers):
             worker.close()
         raise
-    yield from _here(sorted(again, key=tasks.index), True, time_limit, progress)
+    for key, result in _here([task for task in tasks if task.key in errors], True, time_limit, progress):
+        if result.lost:
+            result.lost = f"{type(errors[key]).__name__}: {errors[key]}; run again here: {result.lost}"
+        yield key, result
 
 
 _own = threading.local()

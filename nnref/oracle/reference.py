@@ -83,6 +83,8 @@ def _allowances(
     if case.function == "max_pool2d_backward" and declares.ties == "any":
         tied = tied_pixels(arrays[1], **options)
         return (Allowance(np.where(tied, np.nan, found[0].bound), found[0].magnitude),)
+    if case.op == "network" and declares.algorithm != "direct":  # whose bounds do not compose
+        return (Allowance(np.full_like(found[0].bound, np.nan), found[0].magnitude),)
     if case.op == "conv2d" and declares.algorithm != "direct":
         found, direct = _by_algorithm(case, arrays, options, declares, found)
         if not direct:

@@ -71,7 +71,7 @@ class Report:
 
     def same_campaign(self, other: Report) -> bool:
         """Whether rows of one may stand in the other."""
-        mine, theirs = ((r.target, r.seed, r.max_examples, r.declares) for r in (self, other))
+        mine, theirs = ((r.target, r.seed, r.max_examples, r.declares, r.deviations) for r in (self, other))
         return mine == theirs
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,11 +90,11 @@ class Report:
         }
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The report as JSON, also written to `path` if there is one."""
+        """The report as JSON, also written to `path` if there is one: whole, or not at all."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         text = text.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair is none of Unicode's text
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            _write(Path(path).resolve(), text)
         return text
 
     @classmethod
@@ -130,3 +130,11 @@ class Report:
         from .junit import document
 
         Path(path).write_text(document(self), encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    """By way of a file beside it, for a campaign may be killed at any time."""
+    part = path.with_name(f"{path.name}.part") if path.is_file() or not path.exists() else path
+    part.write_text(text, encoding="utf-8")
+    if part != path:
+        part.replace(path)

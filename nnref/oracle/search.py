@@ -32,6 +32,7 @@ from .shrink import shrink, shrink_fatal
 __all__ = ["Tester", "drawn", "search"]
 
 STRICTEST = Declaration()
+BATCH = 250  # drawn cases
 REPEATED = 16  # calls made twice, to see whether the bits are the same
 
 
@@ -135,17 +136,19 @@ def search(
     for position, mode in enumerate(modes):
         share = (max_examples + position) // len(modes)
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)
-    for failure in run.failing.values():
+    for failure in sorted(run.failing.values(), key=lambda failure: modes.index(failure.case.mode)):
         run.result.failures.append(run.explained(failure))
     run.result.seconds = time.perf_counter() - started
     return run.result
 
 
 def drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
-    """Let hypothesis draw cases, steered by the margin that `visit` returns."""
-    if max_examples < 1:
-        return
+    """Let hypothesis draw cases, steered by the margin that `visit` returns; in batches, for it remembers all it drew."""
+    for start in range(0, max_examples, BATCH):
+        _batch(strategy, visit, min(BATCH, max_examples - start), seed + start)
 
+
+def _batch(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=max_examples,

@@ -99,7 +99,10 @@ class Worker:
         """The child's answer to a job; or why there is none, and the failure at the case where it died."""
         child, limit = self._alive(), limit or self.time_limit
         self._recorder.clear()
-        child.ask(job)
+        try:
+            child.ask(job)
+        except Exception as error:  # whatever pickling raises
+            return f"{type(error).__name__}: {error}", None
         seen, moved = self._recorder.read(), time.monotonic()
         while (answer := child.answer(POLL)) is None:
             alive, record = child.alive, self._recorder.read()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nnref
 from nnref.oracle.targets import definition
 
 NAN, INF = np.nan, np.inf

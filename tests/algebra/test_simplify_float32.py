@@ -1,0 +1,165 @@
+"""`simplify` on networks as they are used: the same function on rational numbers, the same within the bound in float32.
+
+The weights are those of a float32 network, taken as the rational numbers that they are. For a batch norm to be one on
+rational numbers its root must be rational: σ² is replaced by r⁻² − ε, r the float32 number nearest to 1/√(σ² + ε). That
+moves σ² + ε by a few roundings, and keeps the network in binary fractions. In the float32 runs σ² is the given one.
+"""
+
+import importlib
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from nnref import (
+    BatchNorm2d,
+    Conv2d,
+    DepthwiseConv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Sum,
+)
+from nnref.algebra import Cost, simplify
+from nnref.arithmetic import rational, rationals
+from nnref.bounds.network import network as bound_of
+from nnref.oracle import Declaration
+
+FLOAT32 = Declaration().precision("float32")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def changed(layer: Layer, change) -> Layer:
+    """The network with `change` of every layer."""
+    if isinstance(layer, Sequential | Sum):
+        return type(layer)(*(changed(part, change) for part in layer)).eval()
+    return change(layer).eval()
+
+
+def with_arrays(layer: Layer, convert) -> Layer:
+    arrays = {name: convert(array) for name, array in (layer.params | layer.buffers).items() if array.ndim}
+    return type(layer).from_arrays(**arrays, options=layer.options)
+
+
+def in_float64(layer: Layer) -> Layer:
+    return with_arrays(layer, lambda array: array.astype(np.float64))
+
+
+def exactly(layer: Layer) -> Layer:
+    """The layer on rational numbers; see the module for a batch norm."""
+    exact = with_arrays(layer, rationals)
+    if isinstance(layer, BatchNorm2d):
+        eps = rational(Fraction(layer.options["eps"]))
+        r = rationals(1 / np.sqrt(layer.buffers["running_var"] + np.float32(eps)))
+        arrays = exact.params | exact.buffers | {"running_var": 1 / (r * r) - eps}
+        exact = BatchNorm2d.from_arrays(**arrays, options=layer.options | {"eps": eps})
+    return exact
+
+
+def used(network: Layer, shape: tuple[int, ...]) -> Layer:
+    """The network after a few steps of training would have moved its batch norms off 0 and 1."""
+    rng = np.random.default_rng(0)
+    network.train()
+    for _ in range(20):
+        network(rng.normal(1, 2, (8, *shape[1:])).astype(np.float32))
+    for name, parameter in network.params.items():
+        if name.endswith(("weight", "bias")) and parameter.ndim == 1:
+            parameter += rng.normal(0, 0.3, parameter.shape).astype(np.float32)
+    return network.eval()
+
+
+def rep_vgg_block(channels: int, seed: int) -> Sum:
+    three, one = (
+        Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False, rng=seed + kernel) for kernel in (3, 1)
+    )
+    return Sum(Sequential(three, BatchNorm2d(channels)), Sequential(one, BatchNorm2d(channels)), BatchNorm2d(channels))
+
+
+def rep_vgg() -> Sequential:
+    return Sequential(rep_vgg_block(4, 0), ReLU(), rep_vgg_block(4, 10), ReLU(), rep_vgg_block(4, 20), ReLU())
+
+
+def mobile_net() -> Sequential:
+    layers: list[Layer] = []
+    for inputs, outputs, stride in ((3, 6, 1), (6, 8, 2)):
+        layers += [DepthwiseConv2d(inputs, 3, stride=stride, padding=1, bias=False, rng=inputs), BatchNorm2d(inputs)]
+        layers += [ReLU(), Conv2d(inputs, outputs, 1, bias=False, rng=outputs), BatchNorm2d(outputs), ReLU()]
+    return Sequential(*layers, GlobalAvgPool2d(), Flatten(), Linear(8, 5, rng=3))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The network of examples/digits.py, trained as `--quick` does, and images it has not seen."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        example = importlib.import_module("digits")
+        rng = np.random.default_rng(0)
+        data, network = example.load(rng), example.build(rng)
+        example.train(network, data, 3, rng, Console(quiet=True))
+    finally:
+        sys.path.remove(str(EXAMPLES))
+        sys.modules.pop("digits", None)
+    assert example.accuracy(network, data.test_images, data.test_labels) > 0.8
+    return network, data.test_images
+
+
+NETWORKS = {
+    # parameters with the batch norms' γ and β; multiply-adds with theirs, one a pixel
+    "digits": ((1, 1, 8, 8), Cost(56714, 907904), Cost(56394, 903808)),
+    "rep-vgg": ((1, 4, 6, 6), Cost(552, 18576), Cost(444, 15552)),
+    "mobile-net": ((1, 3, 6, 6), Cost(238, 3028), Cost(215, 2578)),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def case(request):
+    """(name, network, images)."""
+    shape = NETWORKS[request.param][0]
+    if request.param == "digits":
+        return request.param, *request.getfixturevalue("digits")
+    images = np.random.default_rng(1).normal(1, 2, (64, *shape[1:])).astype(np.float32)
+    return request.param, used({"rep-vgg": rep_vgg, "mobile-net": mobile_net}[request.param](), shape), images
+
+
+def test_costs_before_and_after(case):
+    name, network, _ = case
+    shape, before, after = NETWORKS[name]
+    folded = simplify(network, shape)
+    print(f"{name}\n{folded}")
+    assert (folded.before, folded.after) == (before, after)
+
+
+def test_the_folded_network_is_exactly_equal_on_rational_numbers(case):
+    _, network, images = case
+    exact = changed(network, exactly)
+    folded = simplify(exact)
+    x = rationals(images[:1, :, 2:6, 2:6])  # all are made for images of any size, and exact arithmetic takes its time
+    assert len(folded.steps) >= 3
+    assert np.all(folded.network(x) == exact(x))
+
+
+def test_the_folded_network_is_within_the_bound_in_float32(case):
+    _, network, images = case
+    reference, images_64 = changed(network, in_float64), images.astype(np.float64)
+    exact, bound = reference(images_64), bound_of(reference, images_64, precision=FLOAT32).bound
+    folded = simplify(network).network
+    assert np.isfinite(bound).all()
+    assert (abs(network(images) - exact) <= bound).all()
+    assert (abs(folded(images) - exact) <= bound).all()
+    assert (folded(images) != network(images)).any()  # not the same network after all
+
+
+def test_a_wrong_fold_is_beyond_the_bound(case):
+    """The bias of the first merged convolution is off by 0.01."""
+    _, network, images = case
+    reference, images_64 = changed(network, in_float64), images.astype(np.float64)
+    exact, bound = reference(images_64), bound_of(reference, images_64, precision=FLOAT32).bound
+    folded = simplify(network).network
+    folded[0].params["bias"] += np.float32(0.01)
+    assert (abs(folded(images) - exact) > bound).any()
