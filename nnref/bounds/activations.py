@@ -10,7 +10,9 @@ Likewise 1 − tanh² is off by 2·8u·tanh² + 3u, hence 20u|dy|. Second-order 
 
 Cross-entropy. z_k = x_k − max x is off by u|z_k|, e_k = exp(z_k) relatively by θ_k = u|z_k| + 8u, S = Σ e_k relatively
 by θ_S = Σ e_k θ_k/S + γ_K, log S absolutely by θ_S + 8u·log S. So log S − z_t is off by θ_S + 8u·log S + u|z_t| + u|L|;
-the mean adds γ_{N+2}. For the gradient, p_k = e_k/S is off by p_k(θ_k + θ_S + 2u), and p_t − 1, times dy/N, by 4u more.
+the mean adds γ_{N+2}. For the gradient, p_k = e_k/S is relatively off by θ_k + θ_S + 2u; as exp(z_k − log S) by what
+its exponent is off, u|z_k| + θ_S + 8u·log S + u|z_k − log S|, and 8u. Hence 2u|z_k| + 9u·log S + θ_S + 10u for both
+forms, and p_t − 1, times dy/N, is off by 4u more.
 """
 
 from __future__ import annotations
@@ -94,14 +96,15 @@ def softmax_cross_entropy(x: Array, *, target: Array, reduction: str, precision:
 def softmax_cross_entropy_backward(
     dy: Array, x: Array, *, target: Array, reduction: str, precision: Precision
 ) -> tuple[Allowance]:
-    """|dy|/N · (p_k(θ_k + θ_S + 2u) + 4u(p_k + [k = t])); see the module."""
+    """|dy|/N · (p_k(2u|z_k| + 9u·log S + θ_S + 10u) + 4u(p_k + [k = t])); see the module."""
     u, n = precision.u, len(x)
-    z, p, _, theta_sum = _softmax(x, precision)
-    theta = u * np.abs(z) + EXP * u + 2 * precision.u_in * np.abs(x).max(axis=1, keepdims=True, initial=0)
+    z, p, log_sum, theta_sum = _softmax(x, precision)
+    moved = 2 * precision.u_in * np.abs(x).max(axis=1, keepdims=True, initial=0)
+    theta = u * (2 * np.abs(z) + (EXP + 1) * log_sum[:, None] + EXP + 2) + moved
     one_hot = np.zeros_like(x)
     one_hot[np.arange(n), target] = 1
     scale = np.abs(dy) / _count(n, reduction)
-    residual = p * (theta + theta_sum[:, None] + 2 * u) * (1 + 8 * u)
+    residual = p * np.expm1(theta + theta_sum[:, None])  # of an exponent, so that no order is left out
     bound = scale * (residual + 4 * u * (p + one_hot)) + 4 * precision.eta * (1 + np.abs(dy))
     return (Allowance(bound, scale * np.ones_like(x) + np.abs(x)),)
 
@@ -113,7 +116,7 @@ def _softmax(x: Array, precision: Precision) -> tuple[Array, Array, Array, Array
     z = np.where(e > 0, z, 0)  # a term that vanishes has no error either
     total = e.sum(axis=1)
     moved = 2 * precision.u_in * np.abs(x).max(axis=1, keepdims=True, initial=0)
-    weighted = e * (precision.u * np.abs(z) + EXP * precision.u + moved)
+    weighted = e * np.expm1(precision.u * np.abs(z) + EXP * precision.u + moved)
     theta = weighted.sum(axis=1) / total + gamma(x.shape[1], precision.u)
     return z, e / total[:, None], np.log(total), theta
 

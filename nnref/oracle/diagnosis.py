@@ -44,8 +44,8 @@ DECLARATIONS = (
 def behaves_as(function: Callable[..., Any], cases: Sequence[Case], declares: Declaration) -> str | None:
     """A sentence on what the target seems to do at failing cases, None if nothing known fits all of them.
 
-    Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small one,
-    different bugs look alike.
+    Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small
+    one, different bugs look alike.
     """
     rich = list(_rich(cases[0])) or cases
     probes = [probe for case in (*cases, *rich) for probe in (case, *map(case.with_seed, range(PROBES)))]

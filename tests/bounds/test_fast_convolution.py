@@ -8,7 +8,7 @@ from nnref import oracle
 from nnref.bounds import fast_convolution, format_of
 from nnref.bounds.rounding import Precision
 
-from ..bugs import WINOGRAD, by_fourier_transform, winograd
+from ..bugs.algorithms import WINOGRAD, by_fourier_transform, winograd
 
 SINGLE = Precision(format_of("float32"), format_of("float32"))
 TARGETS = {

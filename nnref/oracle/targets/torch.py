@@ -176,6 +176,8 @@ def fold_conv_transpose_batch_norm(*arrays: Array | None, eps: float, groups: in
 
 def network(net: Layer, x: Array) -> Any:
     """The network as a torch module, scripted, frozen and optimised for inference."""
+    if not len(x):
+        raise Unsupported("a batch norm of an optimised module refuses an empty batch: finding torch-5")
     with torch.no_grad():
         return _array(optimised(net, _tensor)(_tensor(x)))
 

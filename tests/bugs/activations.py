@@ -1,0 +1,81 @@
+"""Activations, and what a network ends with."""
+
+import numpy as np
+
+import nnref
+
+from .registry import bug
+
+
+@bug("sigmoid")
+def hard_sigmoid(right, x):
+    return np.clip(x / 6 + np.float32(0.5), 0, 1)
+
+
+@bug("sigmoid_backward")
+def sigmoid_slope_of_one_plus(right, dy, x):
+    y = nnref.sigmoid(x)
+    return (dy * y * (1 + y),)
+
+
+@bug("tanh", hint="2σ(2x)")
+def tanh_by_the_sigmoid(right, x):
+    return 2 * nnref.sigmoid(2 * x) - 1
+
+
+@bug("tanh_backward")
+def tanh_slope_without_square(right, dy, x):
+    return (dy * (1 - abs(nnref.tanh(x))),)
+
+
+@bug("relu")
+def relu_of_nan_is_zero(right, x):
+    return np.where(x > 0, x, np.float32(0))
+
+
+@bug("relu")
+def clipped_at_six(right, x):
+    return np.minimum(right(x), np.float32(6))
+
+
+@bug("relu_backward")
+def relu_slope_of_one_at_zero(right, dy, x):
+    return (np.where(x >= 0, dy, np.float32(0)),)
+
+
+@bug("linear")
+def square_weight_transposed(right, x, weight, bias):
+    return right(x, np.ascontiguousarray(weight.T) if weight.shape[0] == weight.shape[1] else weight, bias)
+
+
+@bug("linear_backward")
+def dbias_of_the_first_row(right, dy, x, weight, bias):
+    dx, dweight, _ = right(dy, x, weight, bias)
+    return dx, dweight, None if bias is None else dy[:1].sum(axis=0)
+
+
+@bug("flatten")
+def channels_innermost(right, x):
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(len(x), x[0].size if len(x) else right(x).shape[1])
+
+
+@bug("flatten")
+def view_returned(right, x):
+    return x.reshape(right(x).shape)
+
+
+@bug("zero_pad2d", hint="sides of the padding")
+def top_and_bottom_exchanged(right, x, *, padding):
+    return right(x, padding=tuple(side[::-1] for side in padding))
+
+
+@bug("softmax_cross_entropy")
+def largest_logit_not_subtracted(right, x, *, target, reduction):
+    with np.errstate(all="ignore"):
+        losses = np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), target]
+    return np.asarray(losses.mean() if reduction == "mean" else losses.sum(), x.dtype)
+
+
+@bug("softmax_cross_entropy_backward")
+def batch_size_forgotten(right, dy, x, *, target, reduction):
+    return right(dy, x, target=target, reduction="sum")

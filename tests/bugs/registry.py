@@ -1,0 +1,50 @@
+"""A bug: a wrong implementation, made of the right one; and the list of all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnref.oracle.data import dtype_of
+from nnref.oracle.targets import resolve
+
+BF16 = dtype_of("bfloat16")
+RIGHT = resolve("nnref")
+
+
+@dataclass(frozen=True)
+class Bug:
+    name: str
+    op: str
+    direction: str
+    function: Callable[..., Any]
+    dtype: str = "float32"
+    hides: bool = False
+    hint: str = ""
+
+
+BUGS: list[Bug] = []
+
+
+def bug(target: str, *, dtype: str = "float32", hides: bool = False, hint: str = "") -> Callable[[Any], Any]:
+    """Register a wrong implementation of "op" or "op_backward"; its first argument is the right one."""
+    op = target.removesuffix("_backward")
+    direction = "backward" if target != op else "forward"
+    right = getattr(RIGHT, target)
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(*arrays: Any, **options: Any) -> Any:
+            return function(right, *arrays, **options)
+
+        name = f"{target}: {function.__name__.replace('_', ' ')}"
+        BUGS.append(Bug(name, op, direction, wrong, dtype, hides, hint))
+        return function
+
+    return register
+
+
+def rounded(array, bits):
+    """To so many bits of significand."""
+    mantissa, exponent = np.frexp(array)
+    return np.ldexp(np.round(mantissa * 2**bits) / 2**bits, exponent).astype(array.dtype)
