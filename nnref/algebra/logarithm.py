@@ -30,10 +30,16 @@ class Logarithm:
     array([Rational(4, 5)], dtype=object)
     """
 
-    __slots__ = ("negative", "q")
+    __slots__ = ("q", "sign")
 
     def __init__(self, q: Any, negative: bool = False) -> None:
-        self.q, self.negative = q, negative
+        self.q, self.sign = q, -1 if negative else 1
+
+    def zero(self) -> Logarithm:
+        """ln 1."""
+        nothing = Logarithm(self.constant(1))
+        nothing.sign = 0
+        return nothing
 
     def constant(self, value: Any) -> Any:
         """`value` in the arithmetic of q."""
@@ -41,30 +47,48 @@ class Logarithm:
 
     def exp(self) -> Any:
         """q or 1/q."""
-        return 1 / self.q if self.negative else self.q
+        return 1 / self.q if self.sign < 0 else self.q
 
     def expm1(self) -> Any:
         """exp() − 1."""
         return self.exp() - 1
 
     def __neg__(self) -> Logarithm:
-        return Logarithm(self.q, not self.negative)
+        return Logarithm(self.q, negative=True) if self.sign > 0 else self if self.sign == 0 else Logarithm(self.q)
 
     def __abs__(self) -> Logarithm:
-        return Logarithm(self.q)
+        return -self if self.sign < 0 else self
 
     def __mul__(self, times: int) -> Logarithm:
         if not isinstance(times, int) or times == 0:
             return NotImplemented
-        return Logarithm(functools.reduce(operator.mul, [self.q] * abs(times)), self.negative != (times < 0))
+        power = functools.reduce(operator.mul, [self.q] * abs(times))
+        return Logarithm(power, negative=(self.sign < 0) != (times < 0))
 
     __rmul__ = __mul__
 
+    def _side(self, other: Any) -> int | None:
+        """-1, 0 or 1 where the signs alone tell which of two is smaller, None where they do not."""
+        theirs = other.sign if isinstance(other, Logarithm) else 0 if other == 0 else None
+        if theirs is None or self.sign == theirs != 0:
+            return None
+        return (self.sign > theirs) - (self.sign < theirs)
+
     def __lt__(self, other: Any) -> bool:
-        return self.negative if other == 0 else NotImplemented
+        side = self._side(other)
+        return NotImplemented if side is None else side < 0
+
+    def __le__(self, other: Any) -> bool:
+        side = self._side(other)
+        return NotImplemented if side is None else side <= 0
 
     def __gt__(self, other: Any) -> bool:
-        return not self.negative if other == 0 else NotImplemented
+        side = self._side(other)
+        return NotImplemented if side is None else side > 0
+
+    def __ge__(self, other: Any) -> bool:
+        side = self._side(other)
+        return NotImplemented if side is None else side >= 0
 
     def __repr__(self) -> str:
-        return f"{'-' if self.negative else ''}ln({self.q})"
+        return f"{'-' if self.sign < 0 else ''}ln({self.q})"

@@ -87,7 +87,8 @@ class Dual:
         >>> Dual(2.0, {"x": 1.0}).zero()
         Dual(0.0, {})
         """
-        return self.constant(0)
+        value = self.value
+        return _of(value.zero(), {}) if hasattr(value, "zero") else self.constant(0)
 
     def constant(self, value: float | Fraction) -> Dual:
         """`value` in the arithmetic of this element's value, with gradient 0.

@@ -83,17 +83,19 @@ def max_pool2d_backward(
     """
     windows = _plan("max_pool2d_backward", x, kernel_size, stride, padding, dilation, ceil_mode)
     expect_shape("max_pool2d_backward", "dy", dy, (*x.shape[:2], *windows.out))
-    winner = np.full(dy.shape, -1)  # position among the taps
+    n, c, height, width = x.shape
+    pixel = np.arange(1, height * width + 1).reshape(height, width)  # 0 stands for no pixel
+    winner = np.zeros(dy.shape, pixel.dtype)
     y = np.full(dy.shape, negative_infinity(x), x.dtype)
-    for position, tap in enumerate(windows.taps()):
-        pixels, best, first = x[tap.image], y[tap.out], winner[tap.out] < 0
+    for tap in windows.taps():
+        pixels, best, first = x[tap.image], y[tap.out], winner[tap.out] == 0
         better = (pixels > best) | first | (pixels != pixels)
-        winner[tap.out][better] = position
-        best[better] = pixels[better]
-    dx = zeros(x.shape, dy)
-    for position, tap in enumerate(windows.taps()):
-        dx[tap.image] += np.where(winner[tap.out] == position, dy[tap.out], zeros((), dy))
-    return (dx,)
+        np.maximum(winner[tap.out], better * pixel[tap.image], out=winner[tap.out])  # taps come in the order of pixels
+        np.maximum(best, pixels, out=best)
+    dx = zeros((n * c, 1 + height * width), dy)  # (N·C, no pixel and pixels)
+    image = np.arange(n * c)[:, None] * dx.shape[1]
+    np.add.at(dx.reshape(-1), (image + winner.reshape(n * c, windows.out[0] * windows.out[1])).ravel(), dy.ravel())
+    return (dx[:, 1:].reshape(x.shape),)
 
 
 def _plan(

@@ -19,7 +19,7 @@ __all__ = ["ReLU", "relu", "relu_backward"]
 
 @layer_function
 def relu(x: Array) -> Array:
-    """max(0, x), elementwise; −0 stays −0 and NaN stays NaN.
+    """max(0, x), elementwise; NaN stays NaN.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return np.where(x < 0, zeros((), x), x)
+    return np.maximum(zeros((), x), x)
 
 
 @layer_function

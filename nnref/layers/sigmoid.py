@@ -2,7 +2,8 @@ r"""The logistic sigmoid, elementwise.
 
     σ(x) = 1/(1 + exp(−x)),     σ'(x) = σ(x)·(1 − σ(x)) ≤ 1/4
 
-With e = exp(−|x|), which cannot overflow: σ = 1/(1 + e) for x ≥ 0 and e/(1 + e) below, and σ' = e/(1 + e)², which does
+With u = min(x, 0) and v = min(−x, 0), one of which is 0, σ = exp(u)/(exp(u) + exp(v)): no exp can overflow, and none is
+subtracted. With e = exp(−|x|), σ' = e/(1 + e)², which does
 not cancel where σ is near 1. Its output is not centred at zero and its derivative vanishes for large |x|: the
 lecture's two complaints. Source: the lecture, "Three activations".
 """
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, constant, layer_function
+from ..numeric import Array, layer_function, zeros
 
 __all__ = ["Sigmoid", "sigmoid", "sigmoid_backward"]
 
@@ -37,8 +38,9 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    e = np.exp(np.where(x < 0, x, -x))  # exp(−|x|)
-    return np.where(x < 0, e, constant(1, x)) / (1 + e)
+    zero = zeros((), x)
+    up, down = np.exp(np.minimum(zero, x)), np.exp(np.minimum(-x, zero))
+    return up / (up + down)
 
 
 @layer_function
@@ -49,7 +51,7 @@ def sigmoid_backward(dy: Array, x: Array) -> tuple[Array]:
     (array([2.]),)
     """
     expect_shape("sigmoid_backward", "dy", dy, x.shape)
-    e = np.exp(np.where(x < 0, x, -x))  # exp(−|x|)
+    e = np.exp(np.minimum(x, -x))  # exp(−|x|)
     return (dy * (e / ((1 + e) * (1 + e))),)
 
 

@@ -2,8 +2,8 @@ r"""The hyperbolic tangent, elementwise.
 
     tanh(x) = (1 − exp(−2x))/(1 + exp(−2x)) = 2σ(2x) − 1,     tanh'(x) = 1 − tanh²(x) = 1/cosh²(x)
 
-The lecture's form 2σ(2x) − 1 cancels near 0. With s = exp(−|x|) − 1 (which NumPy's expm1 gives exactly rounded near 0)
-and t = exp(−2|x|) − 1 = s·(2 + s), tanh|x| = −t/(2 + t) does not, and 2|x| is never formed, which may overflow.
+The lecture's form 2σ(2x) − 1 cancels near 0. With p = exp(2·min(x, 0)) − 1 and q = exp(2·min(−x, 0)) − 1, one of which is
+0, tanh = (p − q)/(2 + p + q) does not. Both come from s = exp(·) − 1 as s·(2 + s), for twice x may overflow.
 Source: the lecture, "Three activations".
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, expm1, layer_function
+from ..numeric import Array, expm1, layer_function, zeros
 
 __all__ = ["Tanh", "tanh", "tanh_backward"]
 
@@ -37,9 +37,10 @@ def tanh(x: Array) -> Array:
     >>> tanh(np.array([-1000.0, 0.0, 1e-300]))
     array([-1.e+000,  0.e+000,  1.e-300])
     """
-    s = expm1(np.where(x < 0, x, -x))  # exp(−|x|) − 1
-    t = s * (2 + s)
-    return np.where(x < 0, t, -t) / (2 + t)
+    zero = zeros((), x)
+    up, down = expm1(np.minimum(zero, x)), expm1(np.minimum(-x, zero))
+    p, q = up * (2 + up), down * (2 + down)
+    return (p - q) / (2 + p + q)
 
 
 @layer_function
@@ -50,7 +51,7 @@ def tanh_backward(dy: Array, x: Array) -> tuple[Array]:
     (array([8.]),)
     """
     expect_shape("tanh_backward", "dy", dy, x.shape)
-    e = np.exp(np.where(x < 0, x, -x))  # exp(−|x|)
+    e = np.exp(np.minimum(x, -x))  # exp(−|x|)
     sech = 2 * e / (1 + e * e)
     return (dy * (sech * sech),)
 
