@@ -2,8 +2,8 @@ r"""The hyperbolic tangent, elementwise.
 
     tanh(x) = (1 − exp(−2x))/(1 + exp(−2x)) = 2σ(2x) − 1,     tanh'(x) = 1 − tanh²(x) = 1/cosh²(x)
 
-The lecture's form 2σ(2x) − 1 cancels near 0. With p = exp(2·min(x, 0)) − 1 and q = exp(2·min(−x, 0)) − 1, one of which is
-0, tanh = (p − q)/(2 + p + q) does not. Both come from s = exp(·) − 1 as s·(2 + s), for twice x may overflow.
+The lecture's form 2σ(2x) − 1 cancels near 0. With p = exp(2·min(x, 0)) − 1 and q = exp(2·min(−x, 0)) − 1, one of which
+is 0, tanh = (p − q)/(2 + p + q) does not. Both come from s = exp(·) − 1 as s·(2 + s), for twice x may overflow.
 Source: the lecture, "Three activations".
 """
 
