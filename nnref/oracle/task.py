@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,9 +49,12 @@ class Task:
         return Result(self.op, self.direction, self.dtype, lost=why)
 
 
+_loaded = functools.cache(resolve)
+
+
 def target_of(task: Task) -> Any:
-    """The task's target, loaded if it is given by name."""
-    return resolve(task.target) if isinstance(task.target, str) else task.target
+    """The task's target; one that is given by name is loaded once in a process."""
+    return _loaded(task.target) if isinstance(task.target, str) else task.target
 
 
 def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | None:
@@ -70,7 +75,18 @@ def run_task(
     advance: Callable[[int], None] = lambda cases: None,
     recorded: Callable[[Function], Function] = lambda function: function,
 ) -> Result:
-    """Run a task in this process; `advance` hears of every case, and `recorded` may wrap the target's function."""
+    """Run a task in this process, one at a time: what a target changes globally would be laid at another's door.
+
+    `advance` hears of every case, and `recorded` may wrap the target's function.
+    """
+    with _turn:
+        return _run(task, advance, recorded)
+
+
+_turn = threading.Lock()
+
+
+def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Function], Function]) -> Result:
     target = target_of(task)
     function = function_of(target, task.op, task.direction)
     if function is None:
@@ -90,6 +106,8 @@ def run_task(
         advance=advance,
     )
     result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
+    if task.declares is None and (said := declares.said()):
+        result.notes.add("the target declares " + ", ".join(f"{name}={value}" for name, value in said.items()))
     return result
 
 

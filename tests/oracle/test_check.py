@@ -154,6 +154,16 @@ def test_a_target_is_any_subset_and_says_what_it_lacks():
     assert dict(report.results[2].unsupported) == {"no tanh in hardware": report.results[2].unsupported.total()}
 
 
+def test_what_a_target_declares_of_itself_holds_and_is_reported():
+    def absolute(x):
+        return 2 * nnref.sigmoid(2 * x) - 1
+
+    target = types.SimpleNamespace(tanh=absolute, declares=oracle.Declaration(tanh="sigmoid"))
+    report = oracle.conform(target, ops=["tanh"], max_examples=60)
+    assert report.ok
+    assert report.results[0].notes == {"the target declares tanh=sigmoid"}
+
+
 def test_a_gradient_that_is_not_offered_is_no_failure():
     def backward(dy, x, gamma, beta, mean, var, *, eps):
         gradients = nnref.batch_norm2d_backward(dy, x, gamma, beta, mean, var, eps=eps)
