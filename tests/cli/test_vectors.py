@@ -116,7 +116,10 @@ def test_a_right_program_is_status_0_with_several_jobs_too(command, capsys, tmp_
         (["check", "--command", "false"], "the program died (exit status 1)"),
         (["check", "--command", "'kernels"], "check: --command must be a program and its arguments"),
         (["repro", RELU, "--command", "'kernels"], "repro: --command must be a program and its arguments"),
-        (["repro", RELU, "--command", "echo tanh"], "repro: TARGET must be something with a function relu"),
+        (
+            ["repro", RELU, "--command", "sh -c 'read line; echo tanh'"],
+            "repro: TARGET must be something with a function relu",
+        ),
     ],
 )
 def test_a_command_that_is_no_target_is_status_2(arguments, words, capsys):
