@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from nnref.layer import Layer
@@ -19,7 +20,6 @@ from nnref.numeric import Array
 from nnref.oracle import NOT_COMPUTED, Unsupported
 from nnref.oracle.targets.torch_network import optimised
 
-Tensor = torch.Tensor
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Pair = tuple[int, int]
 
