@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
             refuse(OptionError, "thorough", name, "at least 1", value)
     targets = args.targets or ["definition", *installed_frameworks()]
     reports = [thorough(name, args.cases, args.dtype or ["float32"], args.seed, args.jobs) for name in targets]
-    command = " ".join(["nnref thorough", *targets, f"--cases {args.cases}"])
+    chosen = [f"--dtype {dtype}" for dtype in args.dtype or ()]
+    command = " ".join(["nnref thorough", *targets, f"--cases {args.cases}", *chosen])
     print(page(command, reports, datetime.date.today()), end="")
     failing = [report for report in reports if not report.ok]
     for report in failing:
@@ -104,7 +105,8 @@ def _totals(reports: list[Report]) -> Iterator[str]:
     yield "| target | cases judged | failed rows | largest error, in bounds | the same again |"
     yield "| --- | ---: | ---: | ---: | --- |"
     for report in reports:
-        dtypes = dict.fromkeys(f" --dtype {result.dtype}" for result in report.results if result.dtype != "float32")
+        dtypes = dict.fromkeys(f" --dtype {result.dtype}" for result in report.results)
+        dtypes = {} if list(dtypes) == [" --dtype float32"] else dtypes
         judged, failed = sum(result.cases for result in report.results), report.counts()["failed"]
         largest = max((result.max_margin for result in report.results), default=0.0)
         again = f"`nnref check {report.target} --examples {report.max_examples} --seed {report.seed}{''.join(dtypes)}`"
