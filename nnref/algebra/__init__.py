@@ -8,7 +8,7 @@ Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=1
 """
 
 from .affine import AffineMap, as_matrix, is_affine
-from .claim import Certificate, Claim, Refutation
+from .claim import Certificate, Claim, Refutation, claim
 from .claims import claims
 from .proving import prove, verify
 from .reductions import (
@@ -48,6 +48,7 @@ __all__ = [
     "avg_pool_as_conv",
     "avg_pool_as_depthwise",
     "batch_norm_as_depthwise",
+    "claim",
     "claims",
     "compose_convs",
     "conv_as_linear",

@@ -9,7 +9,7 @@ from typing import Any
 from ..numeric import Array
 from .given import Given
 
-__all__ = ["Case", "Certificate", "Claim", "Refutation", "Sides"]
+__all__ = ["Case", "Certificate", "Claim", "Refutation", "Sides", "claim"]
 
 Case = Mapping[str, Any]
 Sides = tuple[Array | tuple[Array, ...], Array | tuple[Array, ...]]
@@ -54,6 +54,15 @@ class Claim:
         """Both sides of the law, on what is given."""
         with given.context():
             return self.law(*self.parts(given, **case))
+
+
+def claim(name: str, **fields: Any) -> Callable[[Callable[..., Sides]], Claim]:
+    """Make a `Claim` of the law below it, whose docstring is the statement; `fields` are the claim's others."""
+
+    def made(law: Callable[..., Sides]) -> Claim:
+        return Claim(name, " ".join((law.__doc__ or "").split()), law=law, **fields)
+
+    return made
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Polynomial, decimals, fifty_digits, rationals, variables
+from ..arithmetic import Degree, Logarithm, Polynomial, decimals, fifty_digits, rationals, variables
 from ..errors import OptionError, refuse
 from ..numeric import Array
-from .degree import Degree
 from .given import Given, counted
-from .logarithm import Logarithm
 
 __all__ = [
     "METHODS",

@@ -7,6 +7,8 @@ elements       arrays of them                                          the layer
 `Polynomial`   `variables`                                             a formula: a proof
 `Dual`         `dual_variables`, read by `derivative` and `gradient`   the exact derivative
 `MaxPlus`      `max_plus`                                              max where it says ``+``
+`Logarithm`    of any exact q                                          exact σ and tanh, at ±ln q
+`Degree`       of a numerator and a denominator                        the degree of its formula
 Decimal        `decimals`, inside `fifty_digits`                       the value to 50 digits
 =============  ======================================================  ========================
 
@@ -31,14 +33,18 @@ What an element type must offer, for one of your own:
 from __future__ import annotations
 
 from .decimals import decimal, decimals, expm1, fifty_digits, log1p
+from .degree import Degree
 from .dual import Dual
 from .gradients import derivative, dual_variables, gradient
+from .logarithm import Logarithm
 from .max_plus import MaxPlus, max_plus
 from .polynomial import Polynomial, variables
 from .rational import Rational, rational, rationals
 
 __all__ = [
+    "Degree",
     "Dual",
+    "Logarithm",
     "MaxPlus",
     "Polynomial",
     "Rational",

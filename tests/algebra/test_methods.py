@@ -8,10 +8,9 @@ import pytest
 
 from nnref import OptionError, normalize2d, sigmoid
 from nnref.algebra import prove
-from nnref.algebra.degree import Degree
 from nnref.algebra.given import Variance, variances
 from nnref.algebra.methods import METHODS, Basis, Digits, Exponentials, IdentityTest, Orders, Symbolic, ZeroOne
-from nnref.arithmetic import decimals, rational, variables
+from nnref.arithmetic import Degree, decimals, rational, variables
 
 
 def test_zero_one_has_all_images_of_two_values() -> None:

@@ -10,5 +10,6 @@ __all__ = ["claims"]
 claims: dict[str, Claim] = {
     claim.name: claim
     for family in (folds, composition, pooling, branches, activations, gradients)
-    for claim in family.CLAIMS
+    for claim in vars(family).values()
+    if isinstance(claim, Claim)
 }

@@ -1,4 +1,3 @@
-# ruff: noqa: D103  (the name of a law is its sentence)
 """Parallel branches, added: identities, sums of convolutions, re-parameterised blocks."""
 
 from __future__ import annotations
@@ -9,23 +8,11 @@ from ...layer import Sequential, Sum
 from ...layers.conv2d import Conv2d
 from ...numeric import Array
 from ...windows import Pair
-from ..claim import Claim, Sides
+from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import branches
 
 REPVGG = "Ding et al., RepVGG (arXiv:2101.03697)"
-
-
-def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
-    return x, branches.identity_as_conv(x.shape[1], kernel, groups=groups, dtype=object)(x)
-
-
-def sum_is_conv(x: Array, *convs: Conv2d) -> Sides:
-    return Sum(*convs)(x), branches.sum_of_convs(*convs)(x)
-
-
-def block_is_conv(x: Array, block: Sum) -> Sides:
-    return block(x), branches.reparameterize(block)(x)
 
 
 def _identity(given: Given, image: Pair, channels: int, kernel: Pair, groups: int = 1) -> tuple[Any, ...]:
@@ -59,79 +46,89 @@ def _residual(given: Given, image: Pair, channels: int = 1, kernel: Pair = (3, 3
     return given.image(1, channels, *image), Sum(conv, Sequential())
 
 
-CLAIMS = (
-    Claim(
-        name="identity-conv",
-        statement=r"X = \delta * X,\quad \delta_{kcuv} = [k = c]\,[u, v \text{ in the middle}]",
-        source="the unit of convolution",
-        law=identity_is_conv,
-        parts=_identity,
-        cases=(
-            {"image": (2, 3), "channels": 2, "kernel": (1, 1)},
-            {"image": (2, 3), "channels": 4, "kernel": (3, 5), "groups": 2},
-        ),
-        reductions=("identity_as_conv",),
-        vary={"image": ((1, 1), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (3, 5)), "groups": (1, 2)},
+@claim(
+    "identity-conv",
+    source="the unit of convolution",
+    parts=_identity,
+    cases=(
+        {"image": (2, 3), "channels": 2, "kernel": (1, 1)},
+        {"image": (2, 3), "channels": 4, "kernel": (3, 5), "groups": 2},
     ),
-    Claim(
-        name="sum-of-convs",
-        statement=r"\sum_i (F_i * X + b_i) = \Bigl(\sum_i F_i\Bigr) * X + \sum_i b_i,\quad"
-        r" F_i \text{ with their origins in one place}",
-        source=REPVGG,
-        law=sum_is_conv,
-        parts=_convs,
-        cases=(
-            {"image": (1, 2), "channels": (1, 1), "kernels": ((1, 1), (1, 1))},
-            {"image": (3, 3), "channels": (2, 1), "kernels": ((3, 3), (1, 1), (1, 3)), "padding": (1, 0, (0, 1))},
-            {"image": (3, 4), "channels": (1, 2), "kernels": ((2, 2), (1, 2)), "padding": (((1, 0), (0, 0)), 0)},
-            {
-                "image": (5, 5),
-                "channels": (1, 1),
-                "kernels": ((2, 2), (3, 3), (1, 1)),
-                "padding": (1, (2, 2), 0),
-                "dilation": (2, 2, 1),
-                "stride": (2, 2, 2),
-                "bias": (True, False, False),
-            },
-            {"image": (2, 2), "channels": (4, 4), "kernels": ((1, 1), (1, 1)), "groups": (4, 2)},
-        ),
-        conditions="one stride; kernels padded alike",
-        reductions=("sum_of_convs",),
-        vary={
-            "image": ((3, 3), (4, 5)),
-            "channels": ((1, 2), (2, 2)),
-            "kernels": (((3, 3), (1, 1)), ((1, 1), (3, 3))),
-            "padding": ((1, 0), (((2, 1), (1, 1)), ((1, 0), (0, 0)))),
-            "stride": ((1, 1), (2, 2)),
-            "bias": ((True, True), (True, False), (False, False)),
-        },
-    ),
-    Claim(
-        name="reparameterize",
-        statement=r"\mathrm{BN}_3(F_3 * X) + \mathrm{BN}_1(F_1 * X) + \mathrm{BN}_0(X) = F * X + b",
-        source=REPVGG,
-        law=block_is_conv,
-        parts=_block,
-        cases=(
-            {"image": (1, 2)},
-            {"image": (3, 3), "channels": 2},
-            {"image": (3, 3), "channels": 2, "groups": 2},
-            {"image": (4, 3), "channels": 2, "stride": 2},
-            {"image": (5, 5), "channels": 4},
-        ),
-        conditions="batch norms in evaluation",
-        reductions=("reparameterize",),
-        vary={"image": ((2, 2), (3, 4)), "channels": (2, 4), "stride": (1, 2), "groups": (1, 2)},
-    ),
-    Claim(
-        name="residual-conv",
-        statement=r"(F * X + b) + X = (F + \delta) * X + b",
-        source="He et al., Deep residual learning (arXiv:1512.03385), without the ReLU",
-        law=block_is_conv,
-        parts=_residual,
-        cases=({"image": (2, 3), "channels": 2, "kernel": (3, 3)}, {"image": (2, 2), "kernel": (1, 5)}),
-        conditions="an odd kernel, padded by its half",
-        reductions=("reparameterize", "identity_as_conv"),
-        vary={"image": ((1, 2), (3, 3)), "channels": (1, 2), "kernel": ((1, 1), (3, 3), (5, 1))},
-    ),
+    reductions=("identity_as_conv",),
+    vary={"image": ((1, 1), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (3, 5)), "groups": (1, 2)},
 )
+def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
+    r"""X = \delta * X,\quad \delta_{kcuv} = [k = c]\,[u, v \text{ in the middle}]"""
+    return x, branches.identity_as_conv(x.shape[1], kernel, groups=groups, dtype=object)(x)
+
+
+@claim(
+    "sum-of-convs",
+    source=REPVGG,
+    parts=_convs,
+    cases=(
+        {"image": (1, 2), "channels": (1, 1), "kernels": ((1, 1), (1, 1))},
+        {"image": (3, 3), "channels": (2, 1), "kernels": ((3, 3), (1, 1), (1, 3)), "padding": (1, 0, (0, 1))},
+        {"image": (3, 4), "channels": (1, 2), "kernels": ((2, 2), (1, 2)), "padding": (((1, 0), (0, 0)), 0)},
+        {
+            "image": (5, 5),
+            "channels": (1, 1),
+            "kernels": ((2, 2), (3, 3), (1, 1)),
+            "padding": (1, (2, 2), 0),
+            "dilation": (2, 2, 1),
+            "stride": (2, 2, 2),
+            "bias": (True, False, False),
+        },
+        {"image": (2, 2), "channels": (4, 4), "kernels": ((1, 1), (1, 1)), "groups": (4, 2)},
+    ),
+    conditions="one stride; kernels padded alike",
+    reductions=("sum_of_convs",),
+    vary={
+        "image": ((3, 3), (4, 5)),
+        "channels": ((1, 2), (2, 2)),
+        "kernels": (((3, 3), (1, 1)), ((1, 1), (3, 3))),
+        "padding": ((1, 0), (((2, 1), (1, 1)), ((1, 0), (0, 0)))),
+        "stride": ((1, 1), (2, 2)),
+        "bias": ((True, True), (True, False), (False, False)),
+    },
+)
+def sum_is_conv(x: Array, *convs: Conv2d) -> Sides:
+    r"""
+    \sum_i (F_i * X + b_i) = \Bigl(\sum_i F_i\Bigr) * X + \sum_i b_i,\quad
+    F_i \text{ with their origins in one place}
+    """
+    return Sum(*convs)(x), branches.sum_of_convs(*convs)(x)
+
+
+@claim(
+    "reparameterize",
+    source=REPVGG,
+    parts=_block,
+    cases=(
+        {"image": (1, 2)},
+        {"image": (3, 3), "channels": 2},
+        {"image": (3, 3), "channels": 2, "groups": 2},
+        {"image": (4, 3), "channels": 2, "stride": 2},
+        {"image": (5, 5), "channels": 4},
+    ),
+    conditions="batch norms in evaluation",
+    reductions=("reparameterize",),
+    vary={"image": ((2, 2), (3, 4)), "channels": (2, 4), "stride": (1, 2), "groups": (1, 2)},
+)
+def block_is_conv(x: Array, block: Sum) -> Sides:
+    r"""\mathrm{BN}_3(F_3 * X) + \mathrm{BN}_1(F_1 * X) + \mathrm{BN}_0(X) = F * X + b"""
+    return block(x), branches.reparameterize(block)(x)
+
+
+@claim(
+    "residual-conv",
+    source="He et al., Deep residual learning (arXiv:1512.03385), without the ReLU",
+    parts=_residual,
+    cases=({"image": (2, 3), "channels": 2, "kernel": (3, 3)}, {"image": (2, 2), "kernel": (1, 5)}),
+    conditions="an odd kernel, padded by its half",
+    reductions=("reparameterize", "identity_as_conv"),
+    vary={"image": ((1, 2), (3, 3)), "channels": (1, 2), "kernel": ((1, 1), (3, 3), (5, 1))},
+)
+def residual_is_conv(x: Array, block: Sum) -> Sides:
+    r"""(F * X + b) + X = (F + \delta) * X + b"""
+    return block(x), branches.reparameterize(block)(x)

@@ -1,4 +1,3 @@
-# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Convolutions compose, and grouped, depthwise, transposed and fully connected layers are convolutions or adjoints."""
 
 from __future__ import annotations
@@ -17,59 +16,10 @@ from ...layers.global_avg_pool2d import global_avg_pool2d
 from ...layers.linear import Linear
 from ...numeric import Array
 from ...windows import Pair
-from ..claim import Claim, Sides
+from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import adjoint, composition, linear, pooling
 from . import layers
-
-
-def conv_is_a_sum_of_products(x: Array, conv: Conv2d) -> Sides:
-    padded = np.pad(x, ((0, 0), (0, 0), *[(conv.options["padding"],) * 2] * 2), constant_values=x.flat[0].zero())
-    return conv(x), _sums_of_products(padded, conv.params["weight"], conv.params["bias"])
-
-
-def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
-    return second(first(x)), composition.compose_convs(first, second)(x)
-
-
-def convs_compose_although_padded(x: Array, first: Conv2d, second: Conv2d) -> Sides:
-    return second(first(x)), composition.composed(first, second)(x)
-
-
-def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
-    return conv(x), composition.depthwise_as_conv(conv, x.shape[1])(x)
-
-
-def grouped_is_dense(x: Array, conv: Conv2d) -> Sides:
-    return conv(x), composition.grouped_as_dense(conv)(x)
-
-
-def linear_is_conv(x: Array, layer: Linear) -> Sides:
-    return layer(x), linear.linear_as_conv(layer)(x[:, :, None, None])[:, :, 0, 0]
-
-
-def flatten_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
-    return layer(flatten(x)), linear.linear_as_conv(layer, x.shape[2:])(x)[:, :, 0, 0]
-
-
-def conv_is_linear(x: Array, conv: Conv2d) -> Sides:
-    return flatten(conv(x)), linear.conv_as_linear(conv, x.shape[2:])(flatten(x))
-
-
-def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
-    mean = pooling.global_avg_pool_as_conv(x.shape[1], x.shape[2:], dtype=object)
-    one = composition.compose_convs(mean, linear.linear_as_conv(layer))
-    return layer(flatten(global_avg_pool2d(x))), flatten(one(x))
-
-
-def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides:
-    mean = pooling.avg_pool_as_conv(pool, len(conv.params["weight"]), dtype=object)
-    return pool(conv(x)), composition.compose_convs(conv, mean)(x)
-
-
-def conv_transpose_is_the_adjoint(x: Array, z: Array, transpose: ConvTranspose2d) -> Sides:
-    conv = adjoint.conv_transpose_as_adjoint(transpose)
-    return np.sum(x * conv(z)), np.sum(transpose(x) * z)
 
 
 def _sums_of_products(x: Array, weight: Array, bias: Array) -> Array:
@@ -104,237 +54,263 @@ def _adjoint(given: Given, image: Pair, channels: int, outputs: int, kernel: Pai
     return x, given.image(*shape, name="z"), transpose
 
 
-COMPOSE = r"(F_2 \star F_1)_{k,c,\,a d_2 s_1 + u d_1} \mathrel{+}= \sum_m F_{2,kma}F_{1,mcu}"
 SMALL = {"image": ((2, 2), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (2, 2), (1, 3)), "padding": (0, 1, "same")}
 
-CLAIMS = (
-    Claim(
-        name="conv-formula",
-        statement=r"Y^k_{ij} = \sum_{m=1}^{M}\sum_{u,v} X^m_{i+u-1,j+v-1}\,F^{mk}_{uv} + b^k",
-        source="lecture, merging",
-        law=conv_is_a_sum_of_products,
-        parts=layers.conv,
-        cases=(
-            {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": 0},
-            {"image": (2, 3), "channels": 2, "kernel": (2, 3), "padding": 1},
-        ),
-        lecture=("5",),
-        vary={"image": ((3, 3), (3, 4)), "channels": (1, 2), "kernel": ((1, 1), (2, 3)), "padding": (0, 1)},
+
+@claim(
+    "conv-formula",
+    source="lecture, merging",
+    parts=layers.conv,
+    cases=(
+        {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": 0},
+        {"image": (2, 3), "channels": 2, "kernel": (2, 3), "padding": 1},
     ),
-    Claim(
-        name="convs-compose",
-        statement=r"F_2 * (F_1 * X + b_1) + b_2 = (F_2 \star F_1) * X + \Bigl(b_2 + \sum_{m,a} F_{2,kma} b_{1,m}\Bigr),"
-        r"\quad " + COMPOSE,
-        source="lecture (an earlier homework)",
-        law=convs_compose,
-        parts=layers.two_convs,
-        cases=(
-            {"image": (1, 4), "kernels": ((1, 2), (1, 3))},
-            {
-                "image": (3, 3),
-                "channels": (2, 2, 2),
-                "kernels": ((2, 2), (2, 1)),
-                "first": {"padding": ((0, 1), (1, 0))},
-            },
-            {
-                "image": (5, 5),
-                "kernels": ((2, 1), (2, 2)),
-                "first": {"stride": (2, 1), "padding": 1},
-                "second": {"stride": (1, 2), "dilation": (2, 1)},
-            },
-            {"image": (1, 7), "kernels": ((1, 2), (1, 2)), "first": {"dilation": 3}, "second": {"dilation": 2}},
-            {"image": (2, 2), "channels": (4, 4, 4), "first": {"groups": 4}, "second": {"groups": 2}},
-            {"image": (2, 2), "channels": (2, 2, 1), "kernels": ((1, 1), (2, 2)), "biases": (False, True)},
-        ),
-        conditions="no padding of the second",
-        reductions=("compose_convs",),
-        lecture=("4",),
-        vary={
-            "image": ((6, 6), (7, 5)),
-            "channels": ((1, 2, 1), (2, 2, 2)),
-            "kernels": (((2, 1), (1, 2)), ((1, 2), (2, 2)), ((1, 1), (3, 1))),
-            "biases": ((True, True), (False, True), (True, False)),
-            "first": ({}, {"stride": 2}, {"dilation": (2, 1), "padding": 1}, {"stride": (1, 2), "padding": "valid"}),
-            "second": ({}, {"stride": 2}, {"dilation": (1, 2)}),
-        },
-    ),
-    Claim(
-        name="pointwise-then-padded-conv",
-        statement=r"F_2 *_{p} (F_1 * X) + b_2 = (F_2 \star F_1) *_{s_1 p} X + b_2,"
-        r"\quad F_1\ 1\times1 \text{ without bias}",
-        source="a 1×1 convolution without bias maps zeros to zeros",
-        law=convs_compose,
-        parts=layers.two_convs,
-        cases=(
-            {
-                "image": (2, 2),
-                "channels": (2, 2, 1),
-                "kernels": ((1, 1), (2, 2)),
-                "biases": (False, True),
-                "second": {"padding": ((1, 0), (0, 2))},
-            },
-            {
-                "image": (3, 6),
-                "kernels": ((1, 1), (2, 3)),
-                "biases": (False, False),
-                "first": {"stride": 2},
-                "second": {"padding": 1, "dilation": (1, 2)},
-            },
-        ),
-        conditions="the first 1×1, without bias and padding",
-        reductions=("compose_convs",),
-        vary={
-            "image": ((4, 5), (6, 5)),
-            "channels": ((1, 2, 1), (2, 2, 2)),
-            "kernels": (((1, 1), (1, 2)), ((1, 1), (2, 3))),
-            "biases": ((False, True), (False, False)),
-            "first": ({}, {"stride": 2}),
-            "second": ({"padding": 1}, {"padding": ((2, 0), (0, 1)), "stride": 2}),
-        },
-    ),
-    Claim(
-        name="convs-compose-padded-second",
-        statement=r"F_2 *_{p} (F_1 * X) = (F_2 \star F_1) *_{s_1 p} X",
-        source="the composition of unpadded convolutions, applied to a padded second",
-        law=convs_compose_although_padded,
-        parts=layers.two_convs,
-        cases=(
-            {
-                "image": (1, 2),
-                "kernels": ((1, 2), (1, 2)),
-                "biases": (False, False),
-                "second": {"padding": ((0, 0), (1, 0))},
-            },
-        ),
-        holds=False,
-        correction=r"\text{equality away from the border: there } F_2 *_p \text{ sees } 0,"
-        r" \text{ and } F_1 * \mathrm{pad}_0(X) \text{ is not } 0",
-    ),
-    Claim(
-        name="depthwise-conv",
-        statement=r"F *_{\mathrm{dw}} X + b = F * X + b \text{ in } C \text{ groups}",
-        source="Howard et al., MobileNets (arXiv:1704.04861)",
-        law=depthwise_is_grouped,
-        parts=layers.depthwise,
-        cases=(
-            {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
-            {"image": (3, 4), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "dilation": (2, 1), "bias": False},
-        ),
-        reductions=("depthwise_as_conv",),
-        vary=SMALL | {"multiplier": (1, 2), "bias": (True, False)},
-    ),
-    Claim(
-        name="grouped-dense",
-        statement=r"F *_{g} X = \mathrm{diag}(F_1,\dots,F_g) * X",
-        source="Krizhevsky et al., AlexNet (2012), where groups come from",
-        law=grouped_is_dense,
-        parts=layers.conv,
-        cases=(
-            {"image": (2, 2), "channels": 4, "filters": 6, "kernel": (1, 2), "groups": 2},
-            {"image": (3, 3), "channels": 3, "filters": 3, "kernel": (2, 2), "groups": 3, "stride": 2, "bias": False},
-            {"image": (2, 2), "channels": 2, "filters": 2, "kernel": (2, 1), "groups": 2, "padding": ((1, 0), (0, 1))},
-        ),
-        reductions=("grouped_as_dense",),
-        vary=SMALL | {"filters": (2, 4), "groups": (1, 2), "bias": (True, False)},
-    ),
-    Claim(
-        name="linear-conv",
-        statement=r"F x + b = F *_{1\times1} x + b \text{ on a } 1\times1 \text{ image}",
-        source="Lin et al., Network in network (arXiv:1312.4400)",
-        law=linear_is_conv,
-        parts=_features,
-        cases=({"features": 3, "outputs": 2},),
-        reductions=("linear_as_conv",),
-        vary={"features": (1, 2, 5), "outputs": (1, 3)},
-    ),
-    Claim(
-        name="flatten-linear-conv",
-        statement=r"F\,\mathrm{flatten}(X) + b = F_{K \times C \times H \times W} * X + b",
-        source="Long et al., Fully convolutional networks (arXiv:1411.4038)",
-        law=flatten_then_linear_is_conv,
-        parts=_image_and_linear,
-        cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
-        reductions=("linear_as_conv",),
-        vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
-    ),
-    Claim(
-        name="conv-linear",
-        statement=r"\mathrm{flatten}(F * X + b) = T(F)\,\mathrm{flatten}(X) + b \otimes 1,\quad T \text{ Toeplitz}",
-        source="the matrix of a convolution",
-        law=conv_is_linear,
-        parts=layers.conv,
-        cases=(
-            {"image": (2, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": ((0, 1), (1, 0))},
-            {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": (1, 2)},
-            {"image": (3, 3), "kernel": (2, 2), "dilation": (2, 1), "bias": False},
-        ),
-        reductions=("conv_as_linear",),
-        vary=SMALL | {"filters": (2, 4), "groups": (1, 2), "bias": (True, False)},
-    ),
-    Claim(
-        name="global-avg-pool-linear-conv",
-        statement=r"F\,\mathrm{GAP}(X) + b = \tfrac{1}{HW}\,(F \otimes 1_{H\times W}) * X + b",
-        source="the lecture's GAP, composed with a 1×1 convolution",
-        law=global_avg_pool_then_linear_is_conv,
-        parts=_pooled_and_linear,
-        cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
-        reductions=("global_avg_pool_as_conv", "linear_as_conv", "compose_convs"),
-        vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
-    ),
-    Claim(
-        name="conv-avg-pool",
-        statement=r"\mathrm{avg}(F * X + b) = \tfrac{1}{k_h k_w}\,(1_{k_h\times k_w} \star F) * X + b",
-        source="average pooling is a convolution, and convolutions compose",
-        law=conv_then_avg_pool_is_conv,
-        parts=_conv_then_pool,
-        cases=(
-            {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "pool": {"kernel_size": 2}},
-            {
-                "image": (4, 3),
-                "kernel": (2, 1),
-                "padding": 1,
-                "stride": (1, 2),
-                "pool": {"kernel_size": (3, 2), "stride": 1},
-            },
-        ),
-        conditions="no padding of the pool",
-        reductions=("avg_pool_as_conv", "compose_convs"),
-        vary={
-            "image": ((4, 4), (5, 4)),
-            "channels": (1, 2),
-            "filters": (1, 2),
-            "kernel": ((1, 1), (2, 2)),
-            "padding": (0, 1),
-            "pool": ({"kernel_size": 2}, {"kernel_size": (2, 1), "stride": 1}),
-        },
-    ),
-    Claim(
-        name="conv-transpose-adjoint",
-        statement=r"\langle x,\ F * z\rangle = \langle F *^{\mathsf T} x,\ z\rangle",
-        source="Dumoulin & Visin (arXiv:1603.07285), chapter 4",
-        law=conv_transpose_is_the_adjoint,
-        parts=_adjoint,
-        cases=(
-            {"image": (2, 2), "channels": 2, "outputs": 1, "kernel": (2, 2), "stride": 2},
-            {
-                "image": (2, 2),
-                "channels": 1,
-                "outputs": 1,
-                "kernel": (3, 2),
-                "padding": ((1, 0), (0, 1)),
-                "stride": (2, 1),
-            },
-            {"image": (1, 2), "channels": 4, "outputs": 2, "kernel": (1, 2), "groups": 2, "dilation": 2},
-            {"image": (2, 1), "channels": 1, "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1},
-        ),
-        reductions=("conv_transpose_as_adjoint",),
-        vary={
-            "image": ((2, 2), (1, 3)),
-            "channels": (2, 4),
-            "outputs": (2, 4),
-            "kernel": ((1, 1), (2, 3)),
-            "stride": (1, 2),
-            "groups": (1, 2),
-        },
-    ),
+    lecture=("5",),
+    vary={"image": ((3, 3), (3, 4)), "channels": (1, 2), "kernel": ((1, 1), (2, 3)), "padding": (0, 1)},
 )
+def conv_is_a_sum_of_products(x: Array, conv: Conv2d) -> Sides:
+    r"""Y^k_{ij} = \sum_{m=1}^{M}\sum_{u,v} X^m_{i+u-1,j+v-1}\,F^{mk}_{uv} + b^k"""
+    padded = np.pad(x, ((0, 0), (0, 0), *[(conv.options["padding"],) * 2] * 2), constant_values=x.flat[0].zero())
+    return conv(x), _sums_of_products(padded, conv.params["weight"], conv.params["bias"])
+
+
+@claim(
+    "convs-compose",
+    source="lecture (an earlier homework)",
+    parts=layers.two_convs,
+    cases=(
+        {"image": (1, 4), "kernels": ((1, 2), (1, 3))},
+        {"image": (3, 3), "channels": (2, 2, 2), "kernels": ((2, 2), (2, 1)), "first": {"padding": ((0, 1), (1, 0))}},
+        {
+            "image": (5, 5),
+            "kernels": ((2, 1), (2, 2)),
+            "first": {"stride": (2, 1), "padding": 1},
+            "second": {"stride": (1, 2), "dilation": (2, 1)},
+        },
+        {"image": (1, 7), "kernels": ((1, 2), (1, 2)), "first": {"dilation": 3}, "second": {"dilation": 2}},
+        {"image": (2, 2), "channels": (4, 4, 4), "first": {"groups": 4}, "second": {"groups": 2}},
+        {"image": (2, 2), "channels": (2, 2, 1), "kernels": ((1, 1), (2, 2)), "biases": (False, True)},
+    ),
+    conditions="no padding of the second",
+    reductions=("compose_convs",),
+    lecture=("4",),
+    vary={
+        "image": ((6, 6), (7, 5)),
+        "channels": ((1, 2, 1), (2, 2, 2)),
+        "kernels": (((2, 1), (1, 2)), ((1, 2), (2, 2)), ((1, 1), (3, 1))),
+        "biases": ((True, True), (False, True), (True, False)),
+        "first": ({}, {"stride": 2}, {"dilation": (2, 1), "padding": 1}, {"stride": (1, 2), "padding": "valid"}),
+        "second": ({}, {"stride": 2}, {"dilation": (1, 2)}),
+    },
+)
+def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
+    r"""
+    F_2 * (F_1 * X + b_1) + b_2 = (F_2 \star F_1) * X + \Bigl(b_2 + \sum_{m,a} F_{2,kma} b_{1,m}\Bigr),\quad
+    (F_2 \star F_1)_{k,c,\,a d_2 s_1 + u d_1} \mathrel{+}= \sum_m F_{2,kma}F_{1,mcu}
+    """
+    return second(first(x)), composition.compose_convs(first, second)(x)
+
+
+@claim(
+    "pointwise-then-padded-conv",
+    source="a 1×1 convolution without bias maps zeros to zeros",
+    parts=layers.two_convs,
+    cases=(
+        {
+            "image": (2, 2),
+            "channels": (2, 2, 1),
+            "kernels": ((1, 1), (2, 2)),
+            "biases": (False, True),
+            "second": {"padding": ((1, 0), (0, 2))},
+        },
+        {
+            "image": (3, 6),
+            "kernels": ((1, 1), (2, 3)),
+            "biases": (False, False),
+            "first": {"stride": 2},
+            "second": {"padding": 1, "dilation": (1, 2)},
+        },
+    ),
+    conditions="the first 1×1, without bias and padding",
+    reductions=("compose_convs",),
+    vary={
+        "image": ((4, 5), (6, 5)),
+        "channels": ((1, 2, 1), (2, 2, 2)),
+        "kernels": (((1, 1), (1, 2)), ((1, 1), (2, 3))),
+        "biases": ((False, True), (False, False)),
+        "first": ({}, {"stride": 2}),
+        "second": ({"padding": 1}, {"padding": ((2, 0), (0, 1)), "stride": 2}),
+    },
+)
+def pointwise_then_padded_conv(x: Array, first: Conv2d, second: Conv2d) -> Sides:
+    r"""F_2 *_{p} (F_1 * X) + b_2 = (F_2 \star F_1) *_{s_1 p} X + b_2,\quad F_1\ 1\times1 \text{ without bias}"""
+    return second(first(x)), composition.compose_convs(first, second)(x)
+
+
+@claim(
+    "convs-compose-padded-second",
+    source="the composition of unpadded convolutions, applied to a padded second",
+    parts=layers.two_convs,
+    cases=(
+        {
+            "image": (1, 2),
+            "kernels": ((1, 2), (1, 2)),
+            "biases": (False, False),
+            "second": {"padding": ((0, 0), (1, 0))},
+        },
+    ),
+    holds=False,
+    correction=r"\text{equality away from the border: there } F_2 *_p \text{ sees } 0,"
+    r" \text{ and } F_1 * \mathrm{pad}_0(X) \text{ is not } 0",
+)
+def convs_compose_although_padded(x: Array, first: Conv2d, second: Conv2d) -> Sides:
+    r"""F_2 *_{p} (F_1 * X) = (F_2 \star F_1) *_{s_1 p} X"""
+    return second(first(x)), composition.composed(first, second)(x)
+
+
+@claim(
+    "depthwise-conv",
+    source="Howard et al., MobileNets (arXiv:1704.04861)",
+    parts=layers.depthwise,
+    cases=(
+        {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
+        {"image": (3, 4), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "dilation": (2, 1), "bias": False},
+    ),
+    reductions=("depthwise_as_conv",),
+    vary=SMALL | {"multiplier": (1, 2), "bias": (True, False)},
+)
+def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
+    r"""F *_{\mathrm{dw}} X + b = F * X + b \text{ in } C \text{ groups}"""
+    return conv(x), composition.depthwise_as_conv(conv, x.shape[1])(x)
+
+
+@claim(
+    "grouped-dense",
+    source="Krizhevsky et al., AlexNet (2012), where groups come from",
+    parts=layers.conv,
+    cases=(
+        {"image": (2, 2), "channels": 4, "filters": 6, "kernel": (1, 2), "groups": 2},
+        {"image": (3, 3), "channels": 3, "filters": 3, "kernel": (2, 2), "groups": 3, "stride": 2, "bias": False},
+        {"image": (2, 2), "channels": 2, "filters": 2, "kernel": (2, 1), "groups": 2, "padding": ((1, 0), (0, 1))},
+    ),
+    reductions=("grouped_as_dense",),
+    vary=SMALL | {"filters": (2, 4), "groups": (1, 2), "bias": (True, False)},
+)
+def grouped_is_dense(x: Array, conv: Conv2d) -> Sides:
+    r"""F *_{g} X = \mathrm{diag}(F_1,\dots,F_g) * X"""
+    return conv(x), composition.grouped_as_dense(conv)(x)
+
+
+@claim(
+    "linear-conv",
+    source="Lin et al., Network in network (arXiv:1312.4400)",
+    parts=_features,
+    cases=({"features": 3, "outputs": 2},),
+    reductions=("linear_as_conv",),
+    vary={"features": (1, 2, 5), "outputs": (1, 3)},
+)
+def linear_is_conv(x: Array, layer: Linear) -> Sides:
+    r"""F x + b = F *_{1\times1} x + b \text{ on a } 1\times1 \text{ image}"""
+    return layer(x), linear.linear_as_conv(layer)(x[:, :, None, None])[:, :, 0, 0]
+
+
+@claim(
+    "flatten-linear-conv",
+    source="Long et al., Fully convolutional networks (arXiv:1411.4038)",
+    parts=_image_and_linear,
+    cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
+    reductions=("linear_as_conv",),
+    vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
+)
+def flatten_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
+    r"""F\,\mathrm{flatten}(X) + b = F_{K \times C \times H \times W} * X + b"""
+    return layer(flatten(x)), linear.linear_as_conv(layer, x.shape[2:])(x)[:, :, 0, 0]
+
+
+@claim(
+    "conv-linear",
+    source="the matrix of a convolution",
+    parts=layers.conv,
+    cases=(
+        {"image": (2, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": ((0, 1), (1, 0))},
+        {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": (1, 2)},
+        {"image": (3, 3), "kernel": (2, 2), "dilation": (2, 1), "bias": False},
+    ),
+    reductions=("conv_as_linear",),
+    vary=SMALL | {"filters": (2, 4), "groups": (1, 2), "bias": (True, False)},
+)
+def conv_is_linear(x: Array, conv: Conv2d) -> Sides:
+    r"""\mathrm{flatten}(F * X + b) = T(F)\,\mathrm{flatten}(X) + b \otimes 1,\quad T \text{ Toeplitz}"""
+    return flatten(conv(x)), linear.conv_as_linear(conv, x.shape[2:])(flatten(x))
+
+
+@claim(
+    "global-avg-pool-linear-conv",
+    source="the lecture's GAP, composed with a 1×1 convolution",
+    parts=_pooled_and_linear,
+    cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
+    reductions=("global_avg_pool_as_conv", "linear_as_conv", "compose_convs"),
+    vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
+)
+def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
+    r"""F\,\mathrm{GAP}(X) + b = \tfrac{1}{HW}\,(F \otimes 1_{H\times W}) * X + b"""
+    mean = pooling.global_avg_pool_as_conv(x.shape[1], x.shape[2:], dtype=object)
+    one = composition.compose_convs(mean, linear.linear_as_conv(layer))
+    return layer(flatten(global_avg_pool2d(x))), flatten(one(x))
+
+
+@claim(
+    "conv-avg-pool",
+    source="average pooling is a convolution, and convolutions compose",
+    parts=_conv_then_pool,
+    cases=(
+        {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "pool": {"kernel_size": 2}},
+        {
+            "image": (4, 3),
+            "kernel": (2, 1),
+            "padding": 1,
+            "stride": (1, 2),
+            "pool": {"kernel_size": (3, 2), "stride": 1},
+        },
+    ),
+    conditions="no padding of the pool",
+    reductions=("avg_pool_as_conv", "compose_convs"),
+    vary={
+        "image": ((4, 4), (5, 4)),
+        "channels": (1, 2),
+        "filters": (1, 2),
+        "kernel": ((1, 1), (2, 2)),
+        "padding": (0, 1),
+        "pool": ({"kernel_size": 2}, {"kernel_size": (2, 1), "stride": 1}),
+    },
+)
+def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides:
+    r"""\mathrm{avg}(F * X + b) = \tfrac{1}{k_h k_w}\,(1_{k_h\times k_w} \star F) * X + b"""
+    mean = pooling.avg_pool_as_conv(pool, len(conv.params["weight"]), dtype=object)
+    return pool(conv(x)), composition.compose_convs(conv, mean)(x)
+
+
+@claim(
+    "conv-transpose-adjoint",
+    source="Dumoulin & Visin (arXiv:1603.07285), chapter 4",
+    parts=_adjoint,
+    cases=(
+        {"image": (2, 2), "channels": 2, "outputs": 1, "kernel": (2, 2), "stride": 2},
+        {"image": (2, 2), "channels": 1, "outputs": 1, "kernel": (3, 2), "padding": ((1, 0), (0, 1)), "stride": (2, 1)},
+        {"image": (1, 2), "channels": 4, "outputs": 2, "kernel": (1, 2), "groups": 2, "dilation": 2},
+        {"image": (2, 1), "channels": 1, "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1},
+    ),
+    reductions=("conv_transpose_as_adjoint",),
+    vary={
+        "image": ((2, 2), (1, 3)),
+        "channels": (2, 4),
+        "outputs": (2, 4),
+        "kernel": ((1, 1), (2, 3)),
+        "stride": (1, 2),
+        "groups": (1, 2),
+    },
+)
+def conv_transpose_is_the_adjoint(x: Array, z: Array, transpose: ConvTranspose2d) -> Sides:
+    r"""\langle x,\ F * z\rangle = \langle F *^{\mathsf T} x,\ z\rangle"""
+    conv = adjoint.conv_transpose_as_adjoint(transpose)
+    return np.sum(x * conv(z)), np.sum(transpose(x) * z)

@@ -1,4 +1,3 @@
-# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Batch norm and padding, folded into convolutions.
 
 Throughout G = γ/√(σ² + ε) and g = β − μ·G.
@@ -16,7 +15,7 @@ from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.max_pool2d import MaxPool2d
 from ...layers.zero_pad2d import ZeroPad2d
 from ...numeric import Array
-from ..claim import Claim, Sides
+from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import batch_norm, padding
 from ..reductions.parts import bias_of, changed
@@ -25,72 +24,15 @@ from . import layers
 LECTURE_BN, LECTURE_MERGE = "lecture, batch normalisation as a linear operation", "lecture, merging"
 
 
-def batch_norm_is_affine(x: Array, bn: BatchNorm2d) -> Sides:
-    scale, shift = _scale_and_shift(bn)
-    return bn(x), x * scale[:, None, None] + shift[:, None, None]
-
-
-def batch_norm_is_depthwise(x: Array, bn: BatchNorm2d) -> Sides:
-    return bn(x), batch_norm.batch_norm_as_depthwise(bn)(x)
-
-
-def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
-    return bn(conv(x)), batch_norm.fuse_conv_batch_norm(conv, bn)(x)
-
-
-def depthwise_then_batch_norm(x: Array, conv: DepthwiseConv2d, bn: BatchNorm2d) -> Sides:
-    return bn(conv(x)), batch_norm.fuse_conv_batch_norm(conv, bn)(x)
-
-
-def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
-    scale, shift = _scale_and_shift(bn)
-    weight = conv.params["weight"] * scale[:, None, None, None]
-    return bn(conv(x)), changed(conv, weight=weight, bias=conv.params["bias"] + shift)(x)
-
-
-def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
-    return bn(conv(x)), batch_norm.fuse_conv_transpose_batch_norm(conv, bn)(x)
-
-
-def conv_transpose_then_batch_norm_as_for_conv(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
-    weight, bias = batch_norm.output_scaled(conv.params["weight"], *_scale_and_shift(bn), bias_of(conv))
-    return bn(conv(x)), changed(conv, weight=weight, bias=bias)(x)
-
-
-def batch_norm_then_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
-    return conv(bn(x)), batch_norm.fuse_batch_norm_conv(bn, conv)(x)
-
-
-def batch_norm_then_padded_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
-    scale, shift = _scale_and_shift(bn)
-    weight, bias = batch_norm.input_scaled(conv.params["weight"], scale, shift, bias_of(conv), groups=1)
-    return conv(bn(x)), changed(conv, weight=weight, bias=bias)(x)
-
-
-def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: ZeroPad2d, conv: Conv2d) -> Sides:
-    pre_image = batch_norm.padding_before_batch_norm(bn)[:, None, None]
-    padded = pad(x - pre_image) + pre_image  # surrounded by the pre-image of 0
-    return conv(pad(bn(x))), batch_norm.fuse_batch_norm_conv(bn, conv)(padded)
-
-
-def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
-    return conv(pad(x)), padding.fuse_pad_conv(pad, conv)(x)
-
-
-def pad_then_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
-    return pool(pad(x)), padding.fuse_pad_avg_pool(pad, pool)(x)
-
-
-def pad_then_pool_folded_all_the_same(x: Array, pad: ZeroPad2d, pool: AvgPool2d | MaxPool2d) -> Sides:
-    folded = type(pool).from_arrays(options=pool.options | pad.options)
-    return pool(pad(x)), folded(x)
-
-
 def _scale_and_shift(bn: BatchNorm2d) -> tuple[Array, Array]:
     """G and g as the lecture writes them, from r = 1/√(σ² + ε)."""
     inv_std = 1 / bn.buffers["running_var"]  # of a formal variance
     scale = bn.params["weight"] * inv_std
     return scale, bn.params["bias"] - bn.params["weight"] * bn.buffers["running_mean"] * inv_std
+
+
+def _padding_itself(pool: AvgPool2d | MaxPool2d, pad: ZeroPad2d) -> AvgPool2d | MaxPool2d:
+    return type(pool).from_arrays(options=pool.options | pad.options)
 
 
 def _pre_image(given: Given, pad: Any = 1, **case: Any) -> tuple[Any, ...]:
@@ -109,251 +51,308 @@ def _pad_then_max_pool(given: Given, image: Any, channels: int = 1, pad: Any = 1
 ONE_PIXEL_BESIDE = {"image": (1, 1), "kernel": (1, 2), "padding": ((0, 0), (1, 0))}
 BATCH_NORM = "batch norm in evaluation"
 
-CLAIMS = (
-    Claim(
-        name="batch-norm-affine",
-        statement=r"\gamma\,(Y-\mu)/\sqrt{\sigma^2+\varepsilon}+\beta = G\,Y+g,\quad"
-        r" G=\gamma/\sqrt{\sigma^2+\varepsilon},\ g=\beta-\gamma\mu/\sqrt{\sigma^2+\varepsilon}",
-        source=LECTURE_BN,
-        law=batch_norm_is_affine,
-        parts=layers.batch_norm,
-        cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
-        conditions=BATCH_NORM,
-        lecture=("1", "2"),
-        vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
-    ),
-    Claim(
-        name="batch-norm-depthwise",
-        statement=r"\mathrm{BN}(Y) = G *_{\mathrm{dw}} Y + g,\quad \text{kernel } 1\times1",
-        source=LECTURE_BN,
-        law=batch_norm_is_depthwise,
-        parts=layers.batch_norm,
-        cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
-        conditions=BATCH_NORM,
-        reductions=("batch_norm_as_depthwise",),
-        lecture=("3",),
-        vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
-    ),
-    Claim(
-        name="conv-batch-norm",
-        statement=r"\mathrm{BN}(F * X + b) = (G F) * X + (G b + g)",
-        source=LECTURE_MERGE + ", with the offset corrected",
-        law=conv_then_batch_norm,
-        parts=layers.conv_then_batch_norm,
-        cases=(
-            {"image": (1, 1)},
-            {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2)},
-            {"image": (3, 4), "filters": 2, "kernel": (2, 3), "padding": ((0, 1), (1, 2)), "stride": (2, 1)},
-            {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 1), "groups": 2, "dilation": 2},
-            {"image": (2, 2), "filters": 2, "kernel": (2, 2), "bias": False},
-            {"image": (5, 5), "channels": 3, "filters": 4, "kernel": (3, 3), "padding": 1},
-        ),
-        conditions=BATCH_NORM,
-        reductions=("fuse_conv_batch_norm",),
-        lecture=("6", "7"),
-        vary={
-            "image": ((2, 2), (3, 4), (4, 3)),
-            "channels": (2, 4),
-            "filters": (2, 4),
-            "kernel": ((1, 1), (2, 1), (2, 3)),
-            "padding": (0, 1, ((0, 1), (2, 0)), "same", "valid"),
-            "dilation": (1, (2, 1)),
-            "groups": (1, 2),
-            "bias": (True, False),
-        },
-    ),
-    Claim(
-        name="depthwise-batch-norm",
-        statement=r"\mathrm{BN}(F *_{\mathrm{dw}} X + b) = (G F) *_{\mathrm{dw}} X + (G b + g)",
-        source="Howard et al., MobileNets (arXiv:1704.04861), whose blocks these are",
-        law=depthwise_then_batch_norm,
-        parts=layers.depthwise_then_batch_norm,
-        cases=(
-            {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
-            {"image": (3, 3), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "bias": False},
-        ),
-        conditions=BATCH_NORM,
-        reductions=("fuse_conv_batch_norm",),
-        vary={
-            "image": ((2, 2), (3, 4)),
-            "channels": (1, 2, 3),
-            "multiplier": (1, 2),
-            "kernel": ((1, 1), (2, 2)),
-            "padding": (0, 1, "same"),
-            "bias": (True, False),
-        },
-    ),
-    Claim(
-        name="slide-fused-bias",
-        statement=r"\mathrm{BN}(F * X + b) = (G F) * X + (b + g)",
-        source=LECTURE_MERGE + ", the slide's offset",
-        law=conv_then_batch_norm_on_the_slide,
-        parts=layers.conv_then_batch_norm,
-        cases=({"image": (1, 1)},),
-        holds=False,
-        conditions=BATCH_NORM,
-        correction=r"G b + g = b\,\gamma/\sqrt{\sigma^2+\varepsilon} + \beta - \gamma\mu/\sqrt{\sigma^2+\varepsilon}",
-        lecture=("7",),
-    ),
-    Claim(
-        name="conv-transpose-batch-norm",
-        statement=r"\mathrm{BN}(F *^{\mathsf T} X + b) = (F G) *^{\mathsf T} X + (G b + g),\quad"
-        r" G \text{ on the second axis of } F, \text{ group by group}",
-        source="torch.nn.utils.fusion; pytorch#180995 had the groups wrong",
-        law=conv_transpose_then_batch_norm,
-        parts=layers.conv_transpose_then_batch_norm,
-        cases=(
-            {"image": (2, 2), "channels": 2, "outputs": 2, "kernel": (2, 2), "stride": 2},
-            {"image": (1, 2), "channels": 4, "outputs": 6, "kernel": (1, 2), "groups": 2},
-            {"image": (2, 2), "outputs": 2, "kernel": (3, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
-            {"image": (2, 1), "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1, "bias": False},
-        ),
-        conditions=BATCH_NORM,
-        reductions=("fuse_conv_transpose_batch_norm",),
-        vary={
-            "image": ((2, 2), (1, 3)),
-            "channels": (2, 4),
-            "outputs": (2, 4),
-            "kernel": ((1, 1), (2, 3)),
-            "stride": (1, 2),
-            "groups": (1, 2),
-            "bias": (True, False),
-        },
-    ),
-    Claim(
-        name="conv-transpose-batch-norm-as-conv",
-        statement=r"\mathrm{BN}(F *^{\mathsf T} X + b) = (G F) *^{\mathsf T} X + (G b + g),\quad"
-        r" G \text{ on the first axis of } F",
-        source="the fold of a convolution, applied unchanged",
-        law=conv_transpose_then_batch_norm_as_for_conv,
-        parts=layers.conv_transpose_then_batch_norm,
-        cases=({"image": (1, 1), "channels": 2, "outputs": 2, "bias": False},),
-        holds=False,
-        conditions=BATCH_NORM,
-        correction=r"G \text{ on the second axis of } F, \text{ which holds the output channels}",
-    ),
-    Claim(
-        name="batch-norm-conv",
-        statement=r"F * \mathrm{BN}(X) + b = (F G) * X + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)",
-        source="the composition of two affine maps",
-        law=batch_norm_then_conv,
-        parts=layers.batch_norm_then_conv,
-        cases=(
-            {"image": (2, 2), "channels": 2, "filters": 2, "kernel": (2, 1)},
-            {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": 2},
-            {"image": (1, 3), "channels": 2, "kernel": (1, 2), "dilation": 2, "bias": False},
-        ),
-        conditions=BATCH_NORM + "; no padding",
-        reductions=("fuse_batch_norm_conv",),
-        vary={
-            "image": ((3, 3), (3, 4)),
-            "channels": (2, 4),
-            "filters": (2, 4),
-            "kernel": ((1, 1), (2, 3)),
-            "stride": (1, 2),
-            "groups": (1, 2),
-            "bias": (True, False),
-        },
-    ),
-    Claim(
-        name="batch-norm-padded-conv",
-        statement=r"F * \mathrm{pad}_0(\mathrm{BN}(X)) + b = (F G) * \mathrm{pad}_0(X)"
-        r" + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)",
-        source="the fold of an unpadded convolution, applied to a padded one",
-        law=batch_norm_then_padded_conv,
-        parts=layers.batch_norm_then_conv,
-        cases=(ONE_PIXEL_BESIDE,),
-        holds=False,
-        conditions=BATCH_NORM,
-        correction=r"\mathrm{pad}_{-g/G}(X): \text{ outside the image BN's output is } 0, \text{ whose pre-image is }"
-        r" -g/G, \text{ not } 0",
-    ),
-    Claim(
-        name="batch-norm-padded-conv-pre-image",
-        statement=r"F * \mathrm{pad}_0(\mathrm{BN}(X)) + b = (F G) * \mathrm{pad}_{-g/G}(X)"
-        r" + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)",
-        source="the pre-image of 0 under a batch norm",
-        law=batch_norm_then_padded_conv_by_pre_image,
-        parts=_pre_image,
-        method="identity test",
-        cases=(
-            {"image": (1, 1), "kernel": (1, 2), "pad": ((0, 0), (1, 0))},
-            {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (3, 3), "pad": 1},
-        ),
-        conditions=BATCH_NORM + r"; $G \ne 0$",
-        reductions=("padding_before_batch_norm", "fuse_batch_norm_conv"),
-        vary={
-            "image": ((2, 2), (3, 4)),
-            "channels": (1, 3),
-            "kernel": ((2, 1), (3, 3)),
-            "pad": (1, 2, ((0, 1), (2, 0))),
-        },
-    ),
-    Claim(
-        name="pad-conv",
-        statement=r"F * \mathrm{pad}_0^{p}(X) = F *_{p} X",
-        source="the padding of conv2d is zeros",
-        law=pad_then_conv,
-        parts=layers.pad_then_conv,
-        cases=(
-            {"image": (2, 2), "kernel": (2, 2), "pad": ((1, 0), (0, 2))},
-            {"image": (2, 3), "channels": 2, "kernel": (3, 2), "pad": 1, "padding": ((0, 1), (1, 0)), "stride": (2, 1)},
-            {"image": (2, 2), "kernel": (2, 2), "pad": ((0, 1), (1, 1)), "dilation": (2, 1)},
-        ),
-        reductions=("fuse_pad_conv",),
-        vary={
-            "image": ((2, 2), (1, 3)),
-            "kernel": ((1, 1), (2, 3)),
-            "pad": (1, (0, 2), ((1, 0), (2, 1))),
-            "padding": (0, 1, ((0, 1), (2, 0))),
-            "stride": (1, (1, 2)),
-        },
-    ),
-    Claim(
-        name="pad-avg-pool",
-        statement=r"\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X)",
-        source="torch.nn.AvgPool2d with count_include_pad=True",
-        law=pad_then_avg_pool,
-        parts=_pad_then_avg_pool,
-        method="basis",
-        cases=(
-            {"image": (2, 2), "pad": ((1, 0), (0, 2)), "kernel_size": 2, "stride": 1},
-            {"image": (3, 4), "channels": 2, "pad": 1, "kernel_size": (3, 2), "stride": 2, "padding": ((0, 1), (1, 0))},
-            {"image": (3, 4), "pad": ((1, 0), (2, 0)), "kernel_size": 2, "stride": 3, "ceil_mode": True},
-        ),
-        conditions="count_include_pad; with ceil_mode no padding at the end",
-        reductions=("fuse_pad_avg_pool",),
-        vary={
-            "image": ((2, 2), (3, 5)),
-            "pad": (1, (0, 2), ((1, 0), (2, 1))),
-            "kernel_size": (2, (1, 3)),
-            "stride": (1, 2, None),
-            "padding": (0, 1),
-        },
-    ),
-    Claim(
-        name="pad-avg-pool-uncounted",
-        statement=r"\mathrm{avg}'(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}'_{p}(X),\quad"
-        r" \mathrm{avg}' \text{ does not count its padding}",
-        source="torch.nn.AvgPool2d with count_include_pad=False",
-        law=pad_then_pool_folded_all_the_same,
-        parts=_pad_then_avg_pool,
-        method="small values",
-        cases=(
-            {"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1, "count_include_pad": False},
-        ),
-        holds=False,
-        correction=r"\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X) \text{ for the pool that counts it}",
-    ),
-    Claim(
-        name="pad-max-pool",
-        statement=r"\max(\mathrm{pad}_0^{p}(X)) = {\max}_{p}(X)",
-        source="torch.nn.MaxPool2d, whose padding is −∞",
-        law=pad_then_pool_folded_all_the_same,
-        parts=_pad_then_max_pool,
-        method="small values",
-        cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1},),
-        holds=False,
-        correction=r"\max(\mathrm{pad}_{-\infty}^{p}(X)) = {\max}_{p}(X)",
-    ),
+
+@claim(
+    "batch-norm-affine",
+    source=LECTURE_BN,
+    parts=layers.batch_norm,
+    cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
+    conditions=BATCH_NORM,
+    lecture=("1", "2"),
+    vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
 )
+def batch_norm_is_affine(x: Array, bn: BatchNorm2d) -> Sides:
+    r"""
+    \gamma\,(Y-\mu)/\sqrt{\sigma^2+\varepsilon}+\beta = G\,Y+g,\quad
+    G=\gamma/\sqrt{\sigma^2+\varepsilon},\ g=\beta-\gamma\mu/\sqrt{\sigma^2+\varepsilon}
+    """
+    scale, shift = _scale_and_shift(bn)
+    return bn(x), x * scale[:, None, None] + shift[:, None, None]
+
+
+@claim(
+    "batch-norm-depthwise",
+    source=LECTURE_BN,
+    parts=layers.batch_norm,
+    cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
+    conditions=BATCH_NORM,
+    reductions=("batch_norm_as_depthwise",),
+    lecture=("3",),
+    vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
+)
+def batch_norm_is_depthwise(x: Array, bn: BatchNorm2d) -> Sides:
+    r"""\mathrm{BN}(Y) = G *_{\mathrm{dw}} Y + g,\quad \text{kernel } 1\times1"""
+    return bn(x), batch_norm.batch_norm_as_depthwise(bn)(x)
+
+
+@claim(
+    "conv-batch-norm",
+    source=LECTURE_MERGE + ", with the offset corrected",
+    parts=layers.conv_then_batch_norm,
+    cases=(
+        {"image": (1, 1)},
+        {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2)},
+        {"image": (3, 4), "filters": 2, "kernel": (2, 3), "padding": ((0, 1), (1, 2)), "stride": (2, 1)},
+        {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 1), "groups": 2, "dilation": 2},
+        {"image": (2, 2), "filters": 2, "kernel": (2, 2), "bias": False},
+        {"image": (5, 5), "channels": 3, "filters": 4, "kernel": (3, 3), "padding": 1},
+    ),
+    conditions=BATCH_NORM,
+    reductions=("fuse_conv_batch_norm",),
+    lecture=("6", "7"),
+    vary={
+        "image": ((2, 2), (3, 4), (4, 3)),
+        "channels": (2, 4),
+        "filters": (2, 4),
+        "kernel": ((1, 1), (2, 1), (2, 3)),
+        "padding": (0, 1, ((0, 1), (2, 0)), "same", "valid"),
+        "dilation": (1, (2, 1)),
+        "groups": (1, 2),
+        "bias": (True, False),
+    },
+)
+def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
+    r"""\mathrm{BN}(F * X + b) = (G F) * X + (G b + g)"""
+    return bn(conv(x)), batch_norm.fuse_conv_batch_norm(conv, bn)(x)
+
+
+@claim(
+    "depthwise-batch-norm",
+    source="Howard et al., MobileNets (arXiv:1704.04861), whose blocks these are",
+    parts=layers.depthwise_then_batch_norm,
+    cases=(
+        {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
+        {"image": (3, 3), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "bias": False},
+    ),
+    conditions=BATCH_NORM,
+    reductions=("fuse_conv_batch_norm",),
+    vary={
+        "image": ((2, 2), (3, 4)),
+        "channels": (1, 2, 3),
+        "multiplier": (1, 2),
+        "kernel": ((1, 1), (2, 2)),
+        "padding": (0, 1, "same"),
+        "bias": (True, False),
+    },
+)
+def depthwise_then_batch_norm(x: Array, conv: DepthwiseConv2d, bn: BatchNorm2d) -> Sides:
+    r"""\mathrm{BN}(F *_{\mathrm{dw}} X + b) = (G F) *_{\mathrm{dw}} X + (G b + g)"""
+    return bn(conv(x)), batch_norm.fuse_conv_batch_norm(conv, bn)(x)
+
+
+@claim(
+    "slide-fused-bias",
+    source=LECTURE_MERGE + ", the slide's offset",
+    parts=layers.conv_then_batch_norm,
+    cases=({"image": (1, 1)},),
+    holds=False,
+    conditions=BATCH_NORM,
+    correction=r"G b + g = b\,\gamma/\sqrt{\sigma^2+\varepsilon} + \beta - \gamma\mu/\sqrt{\sigma^2+\varepsilon}",
+    lecture=("7",),
+)
+def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
+    r"""\mathrm{BN}(F * X + b) = (G F) * X + (b + g)"""
+    scale, shift = _scale_and_shift(bn)
+    weight = conv.params["weight"] * scale[:, None, None, None]
+    return bn(conv(x)), changed(conv, weight=weight, bias=conv.params["bias"] + shift)(x)
+
+
+@claim(
+    "conv-transpose-batch-norm",
+    source="torch.nn.utils.fusion; pytorch#180995 had the groups wrong",
+    parts=layers.conv_transpose_then_batch_norm,
+    cases=(
+        {"image": (2, 2), "channels": 2, "outputs": 2, "kernel": (2, 2), "stride": 2},
+        {"image": (1, 2), "channels": 4, "outputs": 6, "kernel": (1, 2), "groups": 2},
+        {"image": (2, 2), "outputs": 2, "kernel": (3, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
+        {"image": (2, 1), "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1, "bias": False},
+    ),
+    conditions=BATCH_NORM,
+    reductions=("fuse_conv_transpose_batch_norm",),
+    vary={
+        "image": ((2, 2), (1, 3)),
+        "channels": (2, 4),
+        "outputs": (2, 4),
+        "kernel": ((1, 1), (2, 3)),
+        "stride": (1, 2),
+        "groups": (1, 2),
+        "bias": (True, False),
+    },
+)
+def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
+    r"""
+    \mathrm{BN}(F *^{\mathsf T} X + b) = (F G) *^{\mathsf T} X + (G b + g),\quad
+    G \text{ on the second axis of } F, \text{ group by group}
+    """
+    return bn(conv(x)), batch_norm.fuse_conv_transpose_batch_norm(conv, bn)(x)
+
+
+@claim(
+    "conv-transpose-batch-norm-as-conv",
+    source="the fold of a convolution, applied unchanged",
+    parts=layers.conv_transpose_then_batch_norm,
+    cases=({"image": (1, 1), "channels": 2, "outputs": 2, "bias": False},),
+    holds=False,
+    conditions=BATCH_NORM,
+    correction=r"G \text{ on the second axis of } F, \text{ which holds the output channels}",
+)
+def conv_transpose_then_batch_norm_as_for_conv(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
+    r"""
+    \mathrm{BN}(F *^{\mathsf T} X + b) = (G F) *^{\mathsf T} X + (G b + g),\quad
+    G \text{ on the first axis of } F
+    """
+    weight, bias = batch_norm.output_scaled(conv.params["weight"], *_scale_and_shift(bn), bias_of(conv))
+    return bn(conv(x)), changed(conv, weight=weight, bias=bias)(x)
+
+
+@claim(
+    "batch-norm-conv",
+    source="the composition of two affine maps",
+    parts=layers.batch_norm_then_conv,
+    cases=(
+        {"image": (2, 2), "channels": 2, "filters": 2, "kernel": (2, 1)},
+        {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": 2},
+        {"image": (1, 3), "channels": 2, "kernel": (1, 2), "dilation": 2, "bias": False},
+    ),
+    conditions=BATCH_NORM + "; no padding",
+    reductions=("fuse_batch_norm_conv",),
+    vary={
+        "image": ((3, 3), (3, 4)),
+        "channels": (2, 4),
+        "filters": (2, 4),
+        "kernel": ((1, 1), (2, 3)),
+        "stride": (1, 2),
+        "groups": (1, 2),
+        "bias": (True, False),
+    },
+)
+def batch_norm_then_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
+    r"""F * \mathrm{BN}(X) + b = (F G) * X + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)"""
+    return conv(bn(x)), batch_norm.fuse_batch_norm_conv(bn, conv)(x)
+
+
+@claim(
+    "batch-norm-padded-conv",
+    source="the fold of an unpadded convolution, applied to a padded one",
+    parts=layers.batch_norm_then_conv,
+    cases=(ONE_PIXEL_BESIDE,),
+    holds=False,
+    conditions=BATCH_NORM,
+    correction=r"\mathrm{pad}_{-g/G}(X): \text{ outside the image BN's output is } 0, \text{ whose pre-image is }"
+    r" -g/G, \text{ not } 0",
+)
+def batch_norm_then_padded_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
+    r"""
+    F * \mathrm{pad}_0(\mathrm{BN}(X)) + b
+    = (F G) * \mathrm{pad}_0(X) + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)
+    """
+    scale, shift = _scale_and_shift(bn)
+    weight, bias = batch_norm.input_scaled(conv.params["weight"], scale, shift, bias_of(conv), groups=1)
+    return conv(bn(x)), changed(conv, weight=weight, bias=bias)(x)
+
+
+@claim(
+    "batch-norm-padded-conv-pre-image",
+    source="the pre-image of 0 under a batch norm",
+    parts=_pre_image,
+    method="identity test",
+    cases=(
+        {"image": (1, 1), "kernel": (1, 2), "pad": ((0, 0), (1, 0))},
+        {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (3, 3), "pad": 1},
+    ),
+    conditions=BATCH_NORM + r"; $G \ne 0$",
+    reductions=("padding_before_batch_norm", "fuse_batch_norm_conv"),
+    vary={
+        "image": ((2, 2), (3, 4)),
+        "channels": (1, 3),
+        "kernel": ((2, 1), (3, 3)),
+        "pad": (1, 2, ((0, 1), (2, 0))),
+    },
+)
+def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: ZeroPad2d, conv: Conv2d) -> Sides:
+    r"""
+    F * \mathrm{pad}_0(\mathrm{BN}(X)) + b
+    = (F G) * \mathrm{pad}_{-g/G}(X) + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)
+    """
+    pre_image = batch_norm.padding_before_batch_norm(bn)[:, None, None]
+    padded = pad(x - pre_image) + pre_image  # surrounded by the pre-image of 0
+    return conv(pad(bn(x))), batch_norm.fuse_batch_norm_conv(bn, conv)(padded)
+
+
+@claim(
+    "pad-conv",
+    source="the padding of conv2d is zeros",
+    parts=layers.pad_then_conv,
+    cases=(
+        {"image": (2, 2), "kernel": (2, 2), "pad": ((1, 0), (0, 2))},
+        {"image": (2, 3), "channels": 2, "kernel": (3, 2), "pad": 1, "padding": ((0, 1), (1, 0)), "stride": (2, 1)},
+        {"image": (2, 2), "kernel": (2, 2), "pad": ((0, 1), (1, 1)), "dilation": (2, 1)},
+    ),
+    reductions=("fuse_pad_conv",),
+    vary={
+        "image": ((2, 2), (1, 3)),
+        "kernel": ((1, 1), (2, 3)),
+        "pad": (1, (0, 2), ((1, 0), (2, 1))),
+        "padding": (0, 1, ((0, 1), (2, 0))),
+        "stride": (1, (1, 2)),
+    },
+)
+def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
+    r"""F * \mathrm{pad}_0^{p}(X) = F *_{p} X"""
+    return conv(pad(x)), padding.fuse_pad_conv(pad, conv)(x)
+
+
+@claim(
+    "pad-avg-pool",
+    source="torch.nn.AvgPool2d with count_include_pad=True",
+    parts=_pad_then_avg_pool,
+    method="basis",
+    cases=(
+        {"image": (2, 2), "pad": ((1, 0), (0, 2)), "kernel_size": 2, "stride": 1},
+        {"image": (3, 4), "channels": 2, "pad": 1, "kernel_size": (3, 2), "stride": 2, "padding": ((0, 1), (1, 0))},
+        {"image": (3, 4), "pad": ((1, 0), (2, 0)), "kernel_size": 2, "stride": 3, "ceil_mode": True},
+    ),
+    conditions="count_include_pad; with ceil_mode no padding at the end",
+    reductions=("fuse_pad_avg_pool",),
+    vary={
+        "image": ((2, 2), (3, 5)),
+        "pad": (1, (0, 2), ((1, 0), (2, 1))),
+        "kernel_size": (2, (1, 3)),
+        "stride": (1, 2, None),
+        "padding": (0, 1),
+    },
+)
+def pad_then_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
+    r"""\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X)"""
+    return pool(pad(x)), padding.fuse_pad_avg_pool(pad, pool)(x)
+
+
+@claim(
+    "pad-avg-pool-uncounted",
+    source="torch.nn.AvgPool2d with count_include_pad=False",
+    parts=_pad_then_avg_pool,
+    method="small values",
+    cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1, "count_include_pad": False},),
+    holds=False,
+    correction=r"\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X) \text{ for the pool that counts it}",
+)
+def pad_then_uncounted_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
+    r"""
+    \mathrm{avg}'(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}'_{p}(X),\quad
+    \mathrm{avg}' \text{ does not count its padding}
+    """
+    return pool(pad(x)), _padding_itself(pool, pad)(x)
+
+
+@claim(
+    "pad-max-pool",
+    source="torch.nn.MaxPool2d, whose padding is −∞",
+    parts=_pad_then_max_pool,
+    method="small values",
+    cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1},),
+    holds=False,
+    correction=r"\max(\mathrm{pad}_{-\infty}^{p}(X)) = {\max}_{p}(X)",
+)
+def pad_then_max_pool(x: Array, pad: ZeroPad2d, pool: MaxPool2d) -> Sides:
+    r"""\max(\mathrm{pad}_0^{p}(X)) = {\max}_{p}(X)"""
+    return pool(pad(x)), _padding_itself(pool, pad)(x)

@@ -1,4 +1,3 @@
-# ruff: noqa: D103  (the name of a law is its sentence)
 r"""Every backward is the derivative of its forward: f_backward(dY, X, …) = ∂⟨dY, f(X, …)⟩.
 
 The left side differentiates the forward by dual numbers. Their values are polynomials for polynomial layers, logarithms
@@ -37,7 +36,7 @@ from ...layers.softmax_cross_entropy import softmax_cross_entropy, softmax_cross
 from ...layers.tanh import tanh, tanh_backward
 from ...layers.zero_pad2d import zero_pad2d, zero_pad2d_backward
 from ...numeric import Array
-from ..claim import Case, Claim, Sides
+from ..claim import Case, Claim, Sides, claim
 from ..given import Given
 
 Forward = Callable[..., Array]
@@ -46,24 +45,11 @@ ARRAYS = ("x", "weight", "bias", "gamma", "beta", "mean", "inv_std")
 as_constants = np.frompyfunc(Dual, 1, 1)
 
 
-def backward_is_the_derivative(forward: Forward, backward: Backward, dy: Array, arrays: Any, options: Any) -> Sides:
+def _backward_is_the_derivative(forward: Forward, backward: Backward, dy: Array, arrays: Any, options: Any) -> Sides:
     duals = [dual_variables(str(i), array) for i, array in enumerate(arrays)]
     loss: Any = np.sum(np.asarray(as_constants(dy) * forward(*duals, **options)))
     derivatives = tuple(gradient(loss, str(i), array.shape) for i, array in enumerate(arrays))
     return derivatives, tuple(d for d in backward(dy, *arrays, **options) if d is not None)
-
-
-def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
-    dx, dgamma, _ = batch_norm2d_train_backward(dy, x, gamma, beta, eps=eps)
-    mean, var = (statistic[:, None, None] for statistic in batch_statistics(x))
-    r = 1 / np.sqrt(var + eps)
-    sums = dx.sum(axis=(0, 2, 3)), (dx * (x - mean) * r).sum(axis=(0, 2, 3))
-    return sums, (dgamma - dgamma, eps * gamma * (r * r * r)[:, 0, 0] * dgamma)
-
-
-def batch_norm_train_gradient_of_ones_is_zero(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
-    dx, *_ = batch_norm2d_train_backward(dy * 0 + 1, x, gamma, beta, eps=eps)
-    return dx, dx - dx
 
 
 def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
@@ -106,11 +92,11 @@ def _cross_entropy(given: Given, x: tuple[int, int], reduction: str) -> tuple[An
     return softmax_cross_entropy, softmax_cross_entropy_backward, given.array("dy"), [given.image(*x)], options
 
 
-def _claim(name: str, forward: Forward, backward: Backward, *cases: Case, **fields: Any) -> Claim:
-    defaults = {"parts": _parts(forward, backward), "law": backward_is_the_derivative}
+def _gradient(forward: Forward, backward: Backward, *cases: Case, **fields: Any) -> Claim:
+    defaults = {"parts": _parts(forward, backward), "law": _backward_is_the_derivative}
     function = forward.__name__.replace("_", r"\_")
     return Claim(
-        name=f"{name}-gradient",
+        name=forward.__name__.replace("_", "-") + "-gradient",
         statement=rf"\mathtt{{{function}\_backward}}(dY, X, \dots) ="
         rf" \partial\,\langle dY,\ \mathtt{{{function}}}(X, \dots)\rangle",
         source="the definition of a gradient",
@@ -123,170 +109,176 @@ CONV = {"x": (2, 2, 3, 3), "weight": (2, 2, 2, 2), "bias": (2,)}
 POINTS = ({"x": (64,)}, {"x": (8, 10)})
 TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 1, 2, 3)})
 
-CLAIMS = (
-    _claim(
-        "conv2d",
-        conv2d,
-        conv2d_backward,
-        {"x": (1, 1, 1, 2), "weight": (1, 1, 1, 2), "bias": (1,)},
-        CONV,
-        {"x": (1, 2, 4, 3), "weight": (2, 2, 2, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1)), "dilation": (2, 1)},
-        {"x": (1, 4, 2, 2), "weight": (2, 2, 2, 1), "bias": (2,), "groups": 2, "padding": "same"},
-        vary={
-            "x": ((1, 2, 3, 3), (2, 2, 3, 4)),
-            "weight": ((2, 1, 2, 2), (2, 1, 1, 3)),
-            "groups": (2,),
-            "stride": (1, (2, 1)),
-            "padding": (0, 1, "same"),
-        },
-    ),
-    _claim(
-        "depthwise-conv2d",
-        depthwise_conv2d,
-        depthwise_conv2d_backward,
-        {"x": (2, 2, 2, 3), "weight": (4, 1, 2, 2), "bias": (4,), "stride": (1, 2), "padding": ((0, 1), (1, 0))},
-        {"x": (1, 2, 3, 3), "weight": (2, 1, 2, 2), "dilation": 2},
-        vary={"x": ((1, 2, 3, 3), (2, 2, 3, 4)), "weight": ((2, 1, 2, 2), (4, 1, 1, 3)), "padding": (0, 1, "same")},
-    ),
-    _claim(
-        "conv-transpose2d",
-        conv_transpose2d,
-        conv_transpose2d_backward,
-        {"x": (2, 2, 2, 2), "weight": (2, 1, 2, 2), "bias": (1,), "stride": 2, "output_padding": 1},
-        {
-            "x": (1, 4, 1, 2),
-            "weight": (4, 1, 2, 2),
-            "bias": (2,),
-            "groups": 2,
-            "padding": ((0, 1), (1, 0)),
-            "dilation": 2,
-        },
-        vary={"x": ((1, 2, 2, 2), (2, 2, 1, 3)), "weight": ((2, 1, 2, 2), (2, 2, 1, 3)), "stride": (1, 2)},
-    ),
-    _claim(
-        "linear",
-        linear,
-        linear_backward,
-        {"x": (2, 3), "weight": (2, 3), "bias": (2,)},
-        {"x": (1, 2), "weight": (3, 2)},
-        vary={"x": ((1, 2), (3, 2)), "weight": ((1, 2), (4, 2))},
-    ),
-    _claim("flatten", flatten, flatten_backward, {"x": (2, 2, 2, 3)}, vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))}),
-    _claim(
-        "zero-pad2d",
-        zero_pad2d,
-        zero_pad2d_backward,
-        {"x": (2, 1, 2, 2), "padding": ((1, 0), (2, 1))},
-        vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2)), "padding": (0, 1, ((0, 2), (1, 0)))},
-    ),
-    _claim(
-        "avg-pool2d",
-        avg_pool2d,
-        avg_pool2d_backward,
-        {"x": (1, 1, 2, 2), "kernel_size": 2},
-        {"x": (2, 2, 3, 4), "kernel_size": (2, 3), "stride": (1, 2), "padding": (1, 1), "count_include_pad": False},
-        {"x": (1, 1, 4, 5), "kernel_size": 3, "stride": 2, "padding": ((0, 1), (1, 0)), "ceil_mode": True},
-        vary={
-            "x": ((1, 1, 3, 4), (2, 2, 4, 3)),
-            "kernel_size": (2, 3),
-            "stride": (1, 2, None),
-            "padding": (0, 1),
-            "ceil_mode": (False, True),
-            "count_include_pad": (False, True),
-        },
-    ),
-    _claim(
-        "global-avg-pool2d",
-        global_avg_pool2d,
-        global_avg_pool2d_backward,
-        {"x": (2, 2, 3, 2)},
-        vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))},
-    ),
-    _claim(
-        "normalize2d",
-        normalize2d,
-        normalize2d_backward,
-        {"x": (1, 1, 1, 1), "gamma": (1,), "beta": (1,), "mean": (1,), "inv_std": (1,)},
-        {"x": (2, 2, 2, 2), "gamma": (2,), "beta": (2,), "mean": (2,), "inv_std": (2,)},
-        vary=dict.fromkeys(ARRAYS[3:], ((2,),)) | {"x": ((1, 2, 1, 1), (2, 2, 2, 3))},
-    ),
-    _claim(
-        "batch-norm2d",
-        batch_norm2d,
-        batch_norm2d_backward,
-        {"x": (1, 1, 1, 1)},
-        {"x": (2, 2, 2, 3)},
-        parts=_evaluation,
-        method="exact derivative",
-        vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
-    ),
-    _claim(
-        "batch-norm2d-train",
-        batch_norm2d_train,
-        batch_norm2d_train_backward,
-        *TRAIN,
-        parts=_train,
-        method="exact derivative",
-        conditions=r"at $\varepsilon = s^2 - \sigma^2$ with rational $s$, so that the root is rational",
-        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
-    ),
-    _claim(
-        "relu",
-        relu,
-        relu_backward,
-        {"x": (1, 1)},
-        {"x": (1, 3)},
-        method="orders",
-        conditions="off the kink",
-        vary={"x": ((1, 1), (1, 2), (1, 3))},
-    ),
-    _claim(
-        "max-pool2d",
-        max_pool2d,
-        max_pool2d_backward,
-        {"x": (1, 1, 1, 2), "kernel_size": (1, 2)},
-        {"x": (1, 1, 2, 2), "kernel_size": 2, "stride": 1, "padding": 1},
-        {"x": (1, 1, 1, 4), "kernel_size": (1, 2), "stride": (1, 1), "dilation": (1, 2)},
-        method="orders",
-        conditions="no ties; every window has a pixel",
-        vary={
-            "x": ((1, 1, 2, 2), (1, 1, 1, 4)),
-            "kernel_size": ((1, 2), (1, 3)),
-            "stride": (1, None),
-            "padding": (0, (0, 1)),
-        },
-    ),
-    _claim("sigmoid", sigmoid, sigmoid_backward, *POINTS, method="exponentials", vary={"x": ((60,), (9, 8))}),
-    _claim("tanh", tanh, tanh_backward, *POINTS, method="exponentials", vary={"x": ((60,), (9, 8))}),
-    _claim(
-        "softmax-cross-entropy",
-        softmax_cross_entropy,
-        softmax_cross_entropy_backward,
-        {"x": (1, 2), "reduction": "sum"},
-        {"x": (3, 4), "reduction": "mean"},
-        parts=_cross_entropy,
-        method="50 digits",
-        vary={"x": ((1, 2), (2, 5), (4, 3)), "reduction": ("mean", "sum")},
-    ),
-    Claim(
-        name="batch-norm-train-orthogonal",
-        statement=r"\sum dX = 0,\quad \sum dX\,\hat x = \varepsilon\,\gamma\,r^3 \sum dY\,\hat x,"
-        r" \text{ which is } 0 \text{ at } \varepsilon = 0",
-        source="Ioffe & Szegedy (arXiv:1502.03167)",
-        law=batch_norm_train_gradient_is_orthogonal,
-        parts=_with_root,
-        cases=TRAIN,
-        method="exact derivative",
-        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
-    ),
-    Claim(
-        name="batch-norm-train-ones",
-        statement=r"dY = 1 \implies dX = 0: \text{ a cotangent of ones tests nothing}",
-        source="batch-norm-train-orthogonal",
-        law=batch_norm_train_gradient_of_ones_is_zero,
-        parts=_with_root,
-        cases=TRAIN,
-        method="exact derivative",
-        vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2))},
-    ),
+conv2d_gradient = _gradient(
+    conv2d,
+    conv2d_backward,
+    {"x": (1, 1, 1, 2), "weight": (1, 1, 1, 2), "bias": (1,)},
+    CONV,
+    {"x": (1, 2, 4, 3), "weight": (2, 2, 2, 2), "stride": (2, 1), "padding": ((1, 0), (0, 1)), "dilation": (2, 1)},
+    {"x": (1, 4, 2, 2), "weight": (2, 2, 2, 1), "bias": (2,), "groups": 2, "padding": "same"},
+    vary={
+        "x": ((1, 2, 3, 3), (2, 2, 3, 4)),
+        "weight": ((2, 1, 2, 2), (2, 1, 1, 3)),
+        "groups": (2,),
+        "stride": (1, (2, 1)),
+        "padding": (0, 1, "same"),
+    },
 )
+
+depthwise_conv2d_gradient = _gradient(
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+    {"x": (2, 2, 2, 3), "weight": (4, 1, 2, 2), "bias": (4,), "stride": (1, 2), "padding": ((0, 1), (1, 0))},
+    {"x": (1, 2, 3, 3), "weight": (2, 1, 2, 2), "dilation": 2},
+    vary={"x": ((1, 2, 3, 3), (2, 2, 3, 4)), "weight": ((2, 1, 2, 2), (4, 1, 1, 3)), "padding": (0, 1, "same")},
+)
+
+conv_transpose2d_gradient = _gradient(
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    {"x": (2, 2, 2, 2), "weight": (2, 1, 2, 2), "bias": (1,), "stride": 2, "output_padding": 1},
+    {"x": (1, 4, 1, 2), "weight": (4, 1, 2, 2), "bias": (2,), "groups": 2, "padding": ((0, 1), (1, 0)), "dilation": 2},
+    vary={"x": ((1, 2, 2, 2), (2, 2, 1, 3)), "weight": ((2, 1, 2, 2), (2, 2, 1, 3)), "stride": (1, 2)},
+)
+
+linear_gradient = _gradient(
+    linear,
+    linear_backward,
+    {"x": (2, 3), "weight": (2, 3), "bias": (2,)},
+    {"x": (1, 2), "weight": (3, 2)},
+    vary={"x": ((1, 2), (3, 2)), "weight": ((1, 2), (4, 2))},
+)
+
+flatten_gradient = _gradient(flatten, flatten_backward, {"x": (2, 2, 2, 3)}, vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))})
+
+zero_pad2d_gradient = _gradient(
+    zero_pad2d,
+    zero_pad2d_backward,
+    {"x": (2, 1, 2, 2), "padding": ((1, 0), (2, 1))},
+    vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2)), "padding": (0, 1, ((0, 2), (1, 0)))},
+)
+
+avg_pool2d_gradient = _gradient(
+    avg_pool2d,
+    avg_pool2d_backward,
+    {"x": (1, 1, 2, 2), "kernel_size": 2},
+    {"x": (2, 2, 3, 4), "kernel_size": (2, 3), "stride": (1, 2), "padding": (1, 1), "count_include_pad": False},
+    {"x": (1, 1, 4, 5), "kernel_size": 3, "stride": 2, "padding": ((0, 1), (1, 0)), "ceil_mode": True},
+    vary={
+        "x": ((1, 1, 3, 4), (2, 2, 4, 3)),
+        "kernel_size": (2, 3),
+        "stride": (1, 2, None),
+        "padding": (0, 1),
+        "ceil_mode": (False, True),
+        "count_include_pad": (False, True),
+    },
+)
+
+global_avg_pool2d_gradient = _gradient(
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    {"x": (2, 2, 3, 2)},
+    vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))},
+)
+
+normalize2d_gradient = _gradient(
+    normalize2d,
+    normalize2d_backward,
+    {"x": (1, 1, 1, 1), "gamma": (1,), "beta": (1,), "mean": (1,), "inv_std": (1,)},
+    {"x": (2, 2, 2, 2), "gamma": (2,), "beta": (2,), "mean": (2,), "inv_std": (2,)},
+    vary=dict.fromkeys(ARRAYS[3:], ((2,),)) | {"x": ((1, 2, 1, 1), (2, 2, 2, 3))},
+)
+
+batch_norm2d_gradient = _gradient(
+    batch_norm2d,
+    batch_norm2d_backward,
+    {"x": (1, 1, 1, 1)},
+    {"x": (2, 2, 2, 3)},
+    parts=_evaluation,
+    method="exact derivative",
+    vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
+)
+
+batch_norm2d_train_gradient = _gradient(
+    batch_norm2d_train,
+    batch_norm2d_train_backward,
+    *TRAIN,
+    parts=_train,
+    method="exact derivative",
+    conditions=r"at $\varepsilon = s^2 - \sigma^2$ with rational $s$, so that the root is rational",
+    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+)
+
+relu_gradient = _gradient(
+    relu,
+    relu_backward,
+    {"x": (1, 1)},
+    {"x": (1, 3)},
+    method="orders",
+    conditions="off the kink",
+    vary={"x": ((1, 1), (1, 2), (1, 3))},
+)
+
+max_pool2d_gradient = _gradient(
+    max_pool2d,
+    max_pool2d_backward,
+    {"x": (1, 1, 1, 2), "kernel_size": (1, 2)},
+    {"x": (1, 1, 2, 2), "kernel_size": 2, "stride": 1, "padding": 1},
+    {"x": (1, 1, 1, 4), "kernel_size": (1, 2), "stride": (1, 1), "dilation": (1, 2)},
+    method="orders",
+    conditions="no ties; every window has a pixel",
+    vary={
+        "x": ((1, 1, 2, 2), (1, 1, 1, 4)),
+        "kernel_size": ((1, 2), (1, 3)),
+        "stride": (1, None),
+        "padding": (0, (0, 1)),
+    },
+)
+
+sigmoid_gradient = _gradient(sigmoid, sigmoid_backward, *POINTS, method="exponentials", vary={"x": ((60,), (9, 8))})
+
+tanh_gradient = _gradient(tanh, tanh_backward, *POINTS, method="exponentials", vary={"x": ((60,), (9, 8))})
+
+softmax_cross_entropy_gradient = _gradient(
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    {"x": (1, 2), "reduction": "sum"},
+    {"x": (3, 4), "reduction": "mean"},
+    parts=_cross_entropy,
+    method="50 digits",
+    vary={"x": ((1, 2), (2, 5), (4, 3)), "reduction": ("mean", "sum")},
+)
+
+
+@claim(
+    "batch-norm-train-orthogonal",
+    source="Ioffe & Szegedy (arXiv:1502.03167)",
+    parts=_with_root,
+    cases=TRAIN,
+    method="exact derivative",
+    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+)
+def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
+    r"""
+    \sum dX = 0,\quad \sum dX\,\hat x = \varepsilon\,\gamma\,r^3 \sum dY\,\hat x,
+    \text{ which is } 0 \text{ at } \varepsilon = 0
+    """
+    dx, dgamma, _ = batch_norm2d_train_backward(dy, x, gamma, beta, eps=eps)
+    mean, var = (statistic[:, None, None] for statistic in batch_statistics(x))
+    r = 1 / np.sqrt(var + eps)
+    sums = dx.sum(axis=(0, 2, 3)), (dx * (x - mean) * r).sum(axis=(0, 2, 3))
+    return sums, (dgamma - dgamma, eps * gamma * (r * r * r)[:, 0, 0] * dgamma)
+
+
+@claim(
+    "batch-norm-train-ones",
+    source="batch-norm-train-orthogonal",
+    parts=_with_root,
+    cases=TRAIN,
+    method="exact derivative",
+    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2))},
+)
+def batch_norm_train_gradient_of_ones_is_zero(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
+    r"""dY = 1 \implies dX = 0: \text{ a cotangent of ones tests nothing}"""
+    dx, *_ = batch_norm2d_train_backward(dy * 0 + 1, x, gamma, beta, eps=eps)
+    return dx, dx - dx
