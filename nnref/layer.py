@@ -256,7 +256,7 @@ class Sum(Container):
 def expect_count(function: str, **counts: Any) -> None:
     """Raise `OptionError` unless every count is an int, at least 1."""
     for argument, count in counts.items():
-        if not hasattr(count, "__index__") or isinstance(count, bool) or count < 1:
+        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
             refuse(OptionError, function, argument, "an int, at least 1", repr(count))
 
 

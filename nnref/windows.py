@@ -167,8 +167,8 @@ def pair(function: str, argument: str, value: Any, least: int) -> Pair:
 
 
 def is_int(value: Any) -> bool:
-    """Whether `value` is an integer of Python or NumPy; True and False are none."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    """Whether `value` is an integer of Python or NumPy, and no bool."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def pair_of_pairs(function: str, argument: str, value: Any) -> tuple[Pair, Pair]:

@@ -152,7 +152,7 @@ BAD_CALLS = [
     ),
     *[
         (conv2d, (X, W), {"stride": stride}, OptionError, f"conv2d: stride must be {PAIR}, got {stride!r}")
-        for stride in (0, -1, 1.5, True, "1", None, (1, 2, 3), (1, 0))
+        for stride in (0, -1, 1.5, True, "1", None, (1, 2, 3), (1, 0), np.ones(2, int))
     ],
     *[
         (conv2d, (X, W), {"dilation": dilation}, OptionError, f"conv2d: dilation must be {PAIR}, got {dilation!r}")

@@ -119,12 +119,14 @@ def in_arithmetic(layer: Layer, element: Callable[[Any], Any]) -> Layer:
     array([[Rational(1, 2)]], dtype=object)
     """
     if isinstance(layer, Sequential | Sum):
-        return type(layer)(*(in_arithmetic(part, element) for part in layer)).train(layer.training)
+        copy = type(layer)(*(in_arithmetic(part, element) for part in layer))
+        copy.training = layer.training
+        return copy
     arrays = {name: _converted(array, element) for name, array in (layer.params | layer.buffers).items()}
     if isinstance(layer, BatchNorm2d) and not layer.training:
         var = layer.buffers["running_var"]
         inv_std = 1 / np.sqrt(var + constant(layer.options["eps"], var))
-        arrays["running_var"] = variances(_converted(inv_std, element))
+        arrays["running_var"] = variances(_converted(inv_std, element), layer.options["eps"])
     return type(layer).from_arrays(options=layer.options, **arrays).train(layer.training)
 
 

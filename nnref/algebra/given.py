@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import OptionError, refuse
 from ..layers.batch_norm2d import BatchNorm2d
 from ..layers.conv2d import Conv2d
 from ..layers.conv_transpose2d import ConvTranspose2d
@@ -23,37 +24,44 @@ from ..windows import Pair
 __all__ = ["Given", "Variance", "counted", "variances"]
 
 
+EPS = 2.0**-5  # of every batch norm in a claim: not the default, so that no other eps passes for it
+
+
 class Variance:
-    """The formal variance whose 1/√(σ² + ε) is `inv_std`: what lets a batch norm run over polynomials.
+    """The formal variance σ² of which 1/√(σ² + ε) is known for one ε: what lets a batch norm run over polynomials.
 
-    All that can be done with it is what a batch norm does: add a number, take the root, divide by it. A law that holds
-    for a variable in place of 1/√(σ² + ε) therefore holds for every σ² and ε.
+    All that can be done with it is what a batch norm does, in its order: add ε, take the root, divide 1 by it. A law
+    that holds for a variable in place of 1/√(σ² + ε) therefore holds for every σ² and ε.
 
-    >>> 1 / np.sqrt(np.array([Variance("r")]) + 1e-5)
+    >>> 1 / np.sqrt(np.array([Variance("r", eps=1e-5)]) + 1e-5)
     array(['r'], dtype=object)
     """
 
-    def __init__(self, inv_std: Any) -> None:
-        self.inv_std = inv_std
+    def __init__(self, inv_std: Any, eps: float, stage: str = "σ²") -> None:
+        self.inv_std, self.eps, self.stage = inv_std, eps, stage
 
     def constant(self, value: float) -> float:
-        """eps, which the variance absorbs."""
+        """eps, which is a plain number."""
         return value
 
-    def __add__(self, eps: float) -> Variance:
-        return self
+    def __add__(self, eps: Any) -> Variance:
+        if self.stage != "σ²" or eps != self.eps:
+            return NotImplemented
+        return Variance(self.inv_std, self.eps, "σ² + ε")
 
     def sqrt(self) -> Variance:
-        """Itself, now a standard deviation."""
-        return self
+        """√(σ² + ε)."""
+        if self.stage != "σ² + ε":
+            raise TypeError(f"the root of a formal {self.stage} is not known")
+        return Variance(self.inv_std, self.eps, "√(σ² + ε)")
 
     def __rtruediv__(self, one: int) -> Any:
-        return self.inv_std if one == 1 else NotImplemented
+        return self.inv_std if one == 1 and self.stage == "√(σ² + ε)" else NotImplemented
 
 
-def variances(inv_std: Array) -> Array:
+def variances(inv_std: Array, eps: float) -> Array:
     """An array of the formal variances with these 1/√(σ² + ε)."""
-    return np.asarray(np.frompyfunc(Variance, 1, 1)(inv_std), object)
+    return np.asarray(np.frompyfunc(lambda r: Variance(r, eps), 1, 1)(inv_std), object)
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -76,6 +84,7 @@ class Given:
     digits : bool, whether its counterexamples are decimals, because the law has an exponential in it
     distinct : bool, whether pixels must differ from another and from 0, in counterexamples too
     degrees : the `Given` that finds the degree of a law, if the method concludes something from it
+    presumes : str, the form that a law must have and that is not checked: claims of that form name the method
     """
 
     method: ClassVar[str]
@@ -86,13 +95,21 @@ class Given:
     digits: ClassVar[bool] = False
     distinct: ClassVar[bool] = False
     degrees: ClassVar[type[Given] | None] = None
+    presumes: ClassVar[str] = ""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+        self._image = ""
+
+    def expect_one_image(self, name: str) -> None:
+        """Refuse a law with a second image, where the method would fill both alike."""
+        if self._image not in ("", name):
+            refuse(OptionError, "prove", "method", "one for laws of two images", repr(self.method))
+        self._image = name
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """An array of elements; `neutral` is the value that disturbs a counterexample least."""
-        raise NotImplementedError
+        raise OptionError(f"prove: method must have values for {name}, got {self.method!r}, which is for images alone")
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """The input of a layer; methods that try all inputs of a kind put them along the batch."""
@@ -143,7 +160,8 @@ class Given:
             weight=self.array(f"γ{tag}", channels, neutral=1),
             bias=self.array(f"β{tag}", channels),
             running_mean=self.array(f"μ{tag}", channels),
-            running_var=variances(inv_std),
+            running_var=variances(inv_std, EPS),
+            options={"eps": EPS},
         ).eval()
 
     def _filters(self, shape: tuple[int, ...], outputs: int, bias: bool, tag: str) -> dict[str, Any]:

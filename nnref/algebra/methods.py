@@ -75,12 +75,14 @@ class ZeroOne(Given):
     """
 
     method = "zero-one"
+    presumes = "a law in maxima, minima and 0 alone"
     arithmetic = "Rational"
     covers = "all inputs at these shapes: both sides are made of maxima, minima and 0"
     beyond = "other shapes"
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """(1, …) -> all of them along the batch."""
+        self.expect_one_image(name)
         ones = np.array(list(itertools.product((0, 1), repeat=int(np.prod(shape)))))
         return rationals(np.concatenate([ones, ones - 1]).reshape(-1, *shape[1:]))
 
@@ -89,6 +91,7 @@ class Orders(Given):
     """The pixels and 0 in every order; the cotangent dy is 1, 2, 4, …, so that a sum of its elements tells which."""
 
     method = "orders"
+    presumes = "a gradient that depends on the order of the pixels alone"
     arithmetic = "Dual over Rational"
     covers = "all inputs without ties at these shapes: the gradient depends on the order alone"
     beyond = "ties and kinks, where it is a convention; other shapes"
@@ -96,6 +99,7 @@ class Orders(Given):
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """(1, …) -> all of them along the batch."""
+        self.expect_one_image(name)
         pixels = int(np.prod(shape))
         orders = np.array(list(itertools.permutations(range(1, 2 * pixels, 2))))
         return rationals(np.concatenate([orders - 2 * below for below in range(pixels + 1)]).reshape(-1, *shape[1:]))
@@ -105,26 +109,34 @@ class Orders(Given):
         return rationals([2**i for i in range(int(np.prod(shape)))]).reshape(shape)
 
 
-class Basis(Given):
-    """The zero image and every unit image: affine maps that agree on them are equal."""
-
-    method = "basis"
-    arithmetic = "Rational"
-    covers = "all inputs at these shapes: both sides are affine, and agree on 0 and every unit vector"
-    beyond = "other shapes, rounding"
-
-    def image(self, *shape: int, name: str = "x") -> Array:
-        """(1, …) -> 0 and the unit images along the batch."""
-        pixels = int(np.prod(shape))
-        return rationals(np.eye(1 + pixels, pixels, -1, dtype=int).reshape(-1, *shape[1:]))
-
-
 class Degrees(Given):
     """Degree 1 in every element: the degrees that a law's sides have."""
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """All of degree 1."""
         return np.full(shape, Degree(1), object)
+
+
+class Basis(Given):
+    """The zero image and every unit image: affine maps that agree on them are equal. The degree is checked."""
+
+    method = "basis"
+    arithmetic = "Rational"
+    covers = "all inputs at these shapes: both sides are affine, and agree on 0 and every unit vector"
+    beyond = "other shapes, rounding"
+    degrees = Degrees
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """(1, …) -> 0 and the unit images along the batch."""
+        self.expect_one_image(name)
+        pixels = int(np.prod(shape))
+        return rationals(np.eye(1 + pixels, pixels, -1, dtype=int).reshape(-1, *shape[1:]))
+
+    def conclusion(self, degree: int) -> str:
+        """Nothing more; but a law that is not affine is refused."""
+        if degree > 1:
+            refuse(OptionError, "prove", "method", f"one for a law of degree {degree} in the pixels", repr(self.method))
+        return ""
 
 
 class IdentityTest(Given):
@@ -147,7 +159,7 @@ class IdentityTest(Given):
 
     def conclusion(self, degree: int) -> str:
         """The Schwartz–Zippel bound: the degree over the number of integers drawn from."""
-        exponent = math.ceil(math.log10(degree / 2**64))
+        exponent = math.ceil(math.log10(max(degree, 1) / 2**64))
         return f" of degree {degree}, false with probability at most 10^{exponent}"
 
 
@@ -167,6 +179,7 @@ class Exponentials(Given):
     """
 
     method = "exponentials"
+    presumes = "elementwise functions of e^|x|"
     arithmetic = "Logarithm of Rational"
     covers = "all real inputs: rational functions of e^|x| that agree at more points than their degree"
     beyond = "rounding"
@@ -174,11 +187,12 @@ class Exponentials(Given):
     degrees = DegreesInExponentials
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """Ones, for a cotangent, in which a gradient is linear."""
-        return rationals(np.ones(shape, int))
+        """Variables, for a cotangent: whatever it is."""
+        return variables(name, shape)
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """±ln 2, ±ln 3, …"""
+        self.expect_one_image(name)
         pixels = int(np.prod(shape))
         self._points = pixels // 2
         return _logarithms(rationals(2 + np.arange(pixels) // 2).reshape(shape))

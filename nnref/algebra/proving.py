@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from ..arithmetic import Degree
 from ..errors import OptionError
 from ..numeric import Array
 from .claim import Case, Certificate, Claim, Refutation
@@ -48,7 +49,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
 
     Raises
     ------
-    OptionError : an unknown claim or method.
+    OptionError : an unknown claim or method, or a method that does not fit the claim's law.
 
     >>> print(prove("conv-batch-norm", {"image": (1, 2), "kernel": (1, 2)}))
     conv-batch-norm: proved (symbolic, Polynomial)
@@ -57,12 +58,20 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
       does not cover other shapes, rounding
     """
     claim = find(claim) if isinstance(claim, str) else claim
-    kind = METHODS.get(method or claim.method)
-    if kind is None:
-        raise OptionError(f"prove: method must be one of {', '.join(METHODS)}, got {method!r}")
+    kind = _method(method or claim.method)
+    if kind.presumes and kind.method != claim.method:
+        raise OptionError(
+            f"prove: method must be one that fits the claim, such as its own {claim.method!r}, got {method!r}, "
+            f"which presumes {kind.presumes}"
+        )
     settled = []
     for case in cases or claim.cases:
-        outcome = _settle(claim, kind, case, seed)
+        try:
+            outcome = _settle(claim, kind, case, seed)
+        except (TypeError, AttributeError) as error:  # elements without an order, a root, an exponential
+            if kind.method == claim.method:
+                raise
+            raise OptionError(f"prove: method must fit the claim's law, got {kind.method!r}: {error}") from error
         if isinstance(outcome, Refutation):
             return outcome
         settled.append((case, outcome))
@@ -80,17 +89,24 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
     )
 
 
-def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
+def _method(name: str) -> type[Given]:
+    if name not in METHODS:
+        raise OptionError(f"prove: method must be one of {', '.join(METHODS)}, got {name!r}")
+    return METHODS[name]
+
+
+def verify(result: Certificate | Refutation | Mapping[str, Any], claim: Claim | None = None) -> bool:
     """Whether a certificate's proof, or a refutation's counterexample, holds good when it is done again.
 
     Parameters
     ----------
     result : what `prove` returned, or its JSON
+    claim : Claim that it is about, if that is not a registered one
 
     Returns
     -------
-    bool: the same cases are proved by the same method with the same evidence; or both sides, evaluated on the
-    witness alone, differ and are those that the refutation states
+    bool: the same cases are proved by the same method, with the same evidence and all else that the certificate says;
+    or both sides, evaluated on the witness alone, differ and are those that the refutation states
 
     Raises
     ------
@@ -100,14 +116,16 @@ def verify(result: Certificate | Refutation | Mapping[str, Any]) -> bool:
     True
     """
     if isinstance(result, Mapping):
-        kind = Refutation if result["verdict"] == Refutation.verdict else Certificate
-        result = kind.from_json(result)
+        stated = (Refutation if result["verdict"] == Refutation.verdict else Certificate).from_json(result)
+        return stated.verdict == result["verdict"] and verify(stated, claim)
+    claim, kind = claim or find(result.claim), _method(result.method)
     if isinstance(result, Certificate):
-        again = prove(result.claim, *result.cases, method=result.method, seed=result.seed)
-        return isinstance(again, Certificate) and again.evidence == result.evidence
-    values = Values(result.witness, kind=METHODS[result.method])
-    sides = values.differ(find(result.claim), result.case)
-    return sides is not None and [nested(side) for side in sides] == [result.left, result.right]
+        return prove(claim, *result.cases, method=kind.method, seed=result.seed) == result
+    values = Values(result.witness, kind=kind)
+    if values.differ(claim, result.case) is None:
+        return False
+    formulas = map(flat, claim.sides(Symbolic(), result.case)) if kind is Symbolic else ()
+    return refutation(claim, kind, result.case, values, *formulas) == result
 
 
 def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Refutation:
@@ -131,8 +149,11 @@ def _conclusion(claim: Claim, given: Given, case: Case) -> str:
     """What a method concludes from the degree of left − right, if it does."""
     if given.degrees is None:
         return ""
-    pairs = zip(*map(flat, claim.sides(given.degrees(), case)), strict=True)
-    return given.conclusion(max(max(a.above + b.below, b.above + a.below) for a, b in pairs))
+    try:
+        left, right = map(flat, claim.sides(given.degrees(), case))
+    except TypeError as error:  # it compares, or takes a root
+        raise OptionError(f"prove: method must fit the law, got {given.method!r}: it has no degree, {error}") from None
+    return given.conclusion(max((Degree() * a - b).above for a, b in zip(left, right, strict=True)))
 
 
 def refutation(
@@ -143,7 +164,7 @@ def refutation(
     assert sides is not None
     difference = ""
     if left is not None and right is not None and kind is Symbolic and left.shape == right.shape:
-        difference = str(next(one - other for one, other in zip(left, right, strict=True) if one != other))
+        difference = str(next((one - other for one, other in zip(left, right, strict=True) if one != other), ""))
     return Refutation(
         claim=claim.name,
         method=kind.method,

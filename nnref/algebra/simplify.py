@@ -8,13 +8,14 @@ add parameters: a depthwise and a pointwise convolution compose to a dense one, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError, ShapeError, StateError
 from ..layer import Layer, Sequential, Sum
 from ..layers.avg_pool2d import AvgPool2d
 from ..layers.batch_norm2d import BatchNorm2d
@@ -37,6 +38,7 @@ from .reductions import (
 
 __all__ = ["Cost", "Simplified", "Step", "cost_of", "simplify"]
 
+AnyLayer = TypeVar("AnyLayer", bound=Layer)
 Kinds = type[Layer] | tuple[type[Layer], ...]
 CONV: Kinds = (Conv2d, DepthwiseConv2d)
 
@@ -47,7 +49,7 @@ PAIRS: tuple[tuple[Kinds, Kinds, Callable[[Any, Any], Layer], str], ...] = (
     (ZeroPad2d, CONV, fuse_pad_conv, "pad-conv"),
     (ZeroPad2d, AvgPool2d, fuse_pad_avg_pool, "pad-avg-pool"),
     (BatchNorm2d, CONV, fuse_batch_norm_conv, "batch-norm-conv"),
-    (CONV, CONV, compose_convs, "convs-compose"),
+    (Conv2d, CONV, compose_convs, "convs-compose"),
 )
 
 
@@ -127,6 +129,11 @@ def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified
     before: 232 parameters, 14,336 multiply-adds
     after:  224 parameters, 13,824 multiply-adds
     """
+    if any(isinstance(layer, BatchNorm2d) and layer.training for layer in _leaves(network)):
+        raise StateError(
+            "simplify: network must be in evaluation mode (call its eval()), got a batch norm in training mode, where "
+            "it is not affine"
+        )
     rewriting = _Rewriting()
     smaller = rewriting.of(network)
     return Simplified(smaller, tuple(rewriting.steps), cost_of(network, shape), cost_of(smaller, shape))
@@ -141,7 +148,7 @@ class _Rewriting:
     def of(self, layer: Layer) -> Layer:
         """The layer, simplified."""
         if isinstance(layer, Sum):
-            return self._of_sum(Sum(*map(self.of, layer)))
+            return self._of_sum(_like(layer, Sum(*map(self.of, layer))))
         if not isinstance(layer, Sequential):
             return layer
         layers = [part for sub in layer for part in _parts(self.of(sub))]
@@ -153,7 +160,7 @@ class _Rewriting:
             else:
                 layers[position : position + 2] = [fused]
                 position = max(0, position - 1)
-        return layers[0] if len(layers) == 1 else Sequential(*layers)
+        return layers[0] if len(layers) == 1 else _like(layer, Sequential(*layers))
 
     def _of_pair(self, first: Layer, second: Layer) -> Layer | None:
         for one, other, reduction, claim in PAIRS:
@@ -180,6 +187,21 @@ class _Rewriting:
         return fused
 
 
+def _like(network: Layer, folded: AnyLayer) -> AnyLayer:
+    """The folded network, in the mode of the given one."""
+    folded.training = network.training
+    return folded
+
+
+def _leaves(network: Layer) -> Iterator[Layer]:
+    """The layers that are no container."""
+    if isinstance(network, Sequential | Sum):
+        for layer in network:
+            yield from _leaves(layer)
+    else:
+        yield network
+
+
 def _parts(layer: Layer) -> tuple[Layer, ...]:
     return tuple(layer) if isinstance(layer, Sequential) else (layer,)
 
@@ -193,7 +215,8 @@ def cost_of(network: Layer, shape: tuple[int, ...] | None = None) -> Cost:
     >>> cost_of(Conv2d(3, 8, 3), (1, 3, 5, 5))
     Cost(parameters=224, multiply_adds=1944)
     """
-    parameters = sum(array.size for array in network.params.values())
+    arrays = {id(array): array for array in network.params.values()}  # a shared one counts once
+    parameters = sum(array.size for array in arrays.values())
     if shape is None:
         return Cost(parameters)
     dtype = next((array.dtype for array in network.params.values()), np.float32)
@@ -201,17 +224,20 @@ def cost_of(network: Layer, shape: tuple[int, ...] | None = None) -> Cost:
     return Cost(parameters, sum(_multiply_adds(layer, x, y) for layer, x, y in _trace(network, nothing)))
 
 
-def _trace(network: Layer, x: Any) -> Iterator[tuple[Layer, Any, Any]]:
-    """Every layer of a network with its input and its output."""
+def _trace(network: Layer, x: Any) -> Generator[tuple[Layer, Any, Any], None, Any]:
+    """Every layer of a network with its input and its output; returns that of the network."""
     if isinstance(network, Sum):
+        outputs = []
         for branch in network:
-            yield from _trace(branch, x)
-    elif isinstance(network, Sequential):
+            outputs.append((yield from _trace(branch, x)))
+        return outputs[0]
+    if isinstance(network, Sequential):
         for layer in network:
-            yield from _trace(layer, x)
-            x = layer(x)
-    else:
-        yield network, x, network(x)
+            x = yield from _trace(layer, x)
+        return x
+    y = copy(network)(x)  # a copy, since a layer remembers its input
+    yield network, x, y
+    return y
 
 
 def _multiply_adds(layer: Layer, x: Any, y: Any) -> int:

@@ -1,8 +1,8 @@
 r"""Bounds of activations and of the loss.
 
 ReLU is exact. Everything else needs an exp, for which the assumption is stated rather than derived: an implementation's
-exp, σ and tanh have a relative error of at most 8u (measured over the float32 range: torch's σ 2.3u, its tanh 1.0u;
-NumPy's 3.9u, 4.7u). Where σ is subnormal it may be 0: 1/(1 + exp(−x)) as written overflows there.
+exp, σ and tanh have a relative error of at most 8u (measured over the float32 range: torch's σ 2.3u, its tanh 1.0u).
+Where σ is subnormal it may be 0: 1/(1 + exp(−x)) as written overflows there.
 
 σ'(x) = σ(1 − σ) from a computed σ̂ = σ(1 + 8u): 1 − σ̂ is off by 8uσ + u, so that dy·σ̂·(1 − σ̂) is off by at most
 |dy|·σ·(8uσ + u + (1 − σ)(8u + 3u)) ≤ 13u|dy|σ, to first order; σ, not σ', for 1 − σ cancels where σ is near 1.

@@ -4,7 +4,7 @@
     op = "max_pool2d"                                # or "*"
     direction = "backward"                           # optional, like dtype and mode
     where = "max(padding) > 0 and dilation[0] > 1"   # optional: an expression over the fields of the case
-    reason = "https://example.org/issues/1"          # mandatory
+    reason = "https://example.org/issues/1"          # mandatory, another for each entry
 
 A failing case that an entry matches is counted as known and fails nothing. An entry that matched no case, or whose
 cases all pass now, is reported: it has to go.
@@ -62,13 +62,17 @@ def read_deviations(path: str | Path) -> tuple[Deviation, ...]:
 
     Raises
     ------
-    OptionError : the file is no TOML, or an entry has no reason, an unknown part or a bad expression.
+    OptionError : the file is no TOML, or an entry has no reason, that of another, an unknown part or a bad expression.
     """
     try:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("deviation", [])
-        return tuple(Deviation(**entry) for entry in entries)
+        deviations = tuple(Deviation(**entry) for entry in entries)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         refuse(OptionError, "read_deviations", "path", "a TOML file of [[deviation]] entries", f"{path}: {error}")
+    reasons = [deviation.reason for deviation in deviations]
+    if twice := {reason for reason in reasons if reasons.count(reason) > 1}:  # they are counted by it
+        refuse(OptionError, "read_deviations", "reason", "another for each entry", sorted(twice))
+    return deviations
 
 
 COMPARE: dict[type, Callable[[Any, Any], bool]] = {

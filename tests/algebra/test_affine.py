@@ -92,3 +92,12 @@ def test_as_matrix_is_the_toeplitz_matrix() -> None:
 def test_undecided_is_said() -> None:
     with pytest.raises(ArithmeticError, match="undecided"):
         is_affine(MaxPool2d(1), (1, 1, 1, 2))  # the identity, by way of comparisons
+
+
+def test_layers_of_a_container_keep_their_own_modes() -> None:
+    norm = BatchNorm2d(2).eval()
+    affine = is_affine(Sequential(norm), (1, 2, 1, 2))
+    assert isinstance(affine, AffineMap)
+    training = Sequential(BatchNorm2d(1))
+    training.training = False
+    assert isinstance(is_affine(training, (1, 1, 1, 2)), Refutation)

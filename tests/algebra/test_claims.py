@@ -3,13 +3,17 @@
 import dataclasses
 import json
 import re
+from typing import Any
 
 import pytest
 
+from nnref import OptionError, sigmoid, sigmoid_backward
 from nnref import algebra as a
-from nnref.algebra import Certificate, Refutation, claims, prove, verify
+from nnref.algebra import Certificate, Refutation, claim, claims, prove, verify
 from nnref.algebra.claims.lecture import FORMULAS
+from nnref.algebra.given import Given
 from nnref.algebra.methods import METHODS
+from nnref.numeric import Array
 from nnref.oracle.thorough_proofs import prove_drawn
 
 NAMES = sorted(claims)
@@ -123,6 +127,21 @@ def test_a_forged_result_is_not_verified() -> None:
     certificate = prove("conv-batch-norm").to_json()
     assert not verify(certificate | {"evidence": ["9 identities"] * len(certificate["cases"])})
     assert not verify(certificate | {"claim": "slide-fused-bias"})
+    tested = prove("batch-norm-padded-conv-pre-image").to_json()
+    assert verify(tested)
+    for forged in ({"proof": True, "verdict": "proved"}, {"verdict": "proved"}, {"covers": "all"}, {"beyond": "none"}):
+        assert not verify(tested | forged)
+    assert not verify(refutation | {"correction": "none"})
+    assert not verify(refutation | {"difference": "1"})
+    with pytest.raises(OptionError, match="method must be one of"):
+        verify(certificate | {"method": "belief"})
+
+
+def test_a_result_about_ones_own_claim_is_verified() -> None:
+    mine = dataclasses.replace(claims["slide-fused-bias"], name="mine")
+    assert verify(prove(mine), mine)
+    with pytest.raises(OptionError, match="claim must be one of"):
+        verify(prove(mine))
 
 
 def test_identity_test_states_its_chance_of_error() -> None:
@@ -145,3 +164,55 @@ def test_drawn_shapes_refute_at_the_smallest() -> None:
 @pytest.mark.parametrize("method", ["symbolic", "identity test", "small values"])
 def test_any_method_that_fits_refutes_the_slide(method: str) -> None:
     assert isinstance(prove("slide-fused-bias", method=method), Refutation)
+
+
+@pytest.mark.parametrize("name", sorted(FALSE))
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_proves_a_false_claim(name: str, method: str) -> None:
+    try:
+        outcome = prove(name, method=method)
+    except OptionError:  # it does not fit the claim
+        return
+    assert outcome.verdict != "proved"
+
+
+def _two_images(given: Given, pixels: int) -> tuple[Array, Array]:
+    return given.image(1, pixels, name="x"), given.image(1, pixels, name="y")
+
+
+@pytest.mark.parametrize("method", ["basis", "zero-one", "orders"])
+def test_two_images_are_not_taken_for_one(method: str) -> None:
+    @claim("two-images", source="none", parts=_two_images, cases=({"pixels": 2},), method=method)
+    def two_images_are_equal(x: Array, y: Array) -> tuple[Array, Array]:
+        """x = y."""
+        return x, y
+
+    with pytest.raises(OptionError, match="two images"):
+        prove(two_images_are_equal)
+
+
+def test_basis_refuses_what_is_not_affine() -> None:
+    @claim("squares", source="none", parts=lambda given: (given.image(1, 2),), cases=({},), method="basis")
+    def square_is_identity(x: Array) -> tuple[Array, Array]:
+        """x² = x."""
+        return x * x, x
+
+    with pytest.raises(OptionError, match="degree 2"):
+        prove(square_is_identity)
+
+
+WRONG_FOR_COTANGENTS = {
+    "ignored": lambda dy, x: sigmoid_backward(dy * 0 + 1, x),
+    "reversed": lambda dy, x: sigmoid_backward(dy[..., ::-1], x),
+    "squared": lambda dy, x: sigmoid_backward(dy * dy, x),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_FOR_COTANGENTS)
+def test_a_gradient_that_is_right_for_a_cotangent_of_ones_alone_is_refuted(wrong: str) -> None:
+    own, backward = claims["sigmoid-gradient"], WRONG_FOR_COTANGENTS[wrong]
+
+    def parts(given: Given, **case: Any) -> tuple[Any, ...]:
+        return sigmoid, backward, *own.parts(given, **case)[2:]
+
+    assert isinstance(prove(dataclasses.replace(own, parts=parts)), Refutation)

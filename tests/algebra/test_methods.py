@@ -82,12 +82,20 @@ def test_every_method_says_what_it_covers() -> None:
 
 
 def test_formal_variance_has_only_what_a_batch_norm_uses() -> None:
-    var = variances(variables("r", 1))
-    assert (1 / np.sqrt(var + 1e-5))[0] == variables("r", 1)[0]
-    with pytest.raises(TypeError):
-        2 / Variance(rational(1))
-    with pytest.raises(TypeError):
-        var * var
+    var = variances(variables("r", 1), eps=0.5)
+    assert (1 / np.sqrt(var + 0.5))[0] == variables("r", 1)[0]
+    for wrong in (
+        lambda: 1 / np.sqrt(var),
+        lambda: 1 / (var + 0.5),
+        lambda: 1 / np.sqrt(var + 0.25),
+        lambda: 1 / np.sqrt(var + 0.5 + 0.5),
+        lambda: 1 / np.sqrt(np.sqrt(var + 0.5)),
+        lambda: 2 / np.sqrt(var + 0.5),
+        lambda: 1 / Variance(rational(1), eps=0.5),
+        lambda: var * var,
+    ):
+        with pytest.raises(TypeError):
+            wrong()
 
 
 @pytest.mark.parametrize(

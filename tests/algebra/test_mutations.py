@@ -18,6 +18,9 @@ MUTATIONS = (
         "weight=scale[:, None, None, None], bias=shift",
         "weight=scale[:, None, None, None]",
     ),
+    ("batch_norm_as_depthwise", "batch_norm", "np.sqrt(var + constant(eps, var))", "np.sqrt(var)"),
+    ("batch_norm_as_depthwise", "batch_norm", "np.sqrt(var + constant(eps, var))", "(var + constant(eps, var))"),
+    ("batch_norm_as_depthwise", "batch_norm", "constant(eps, var)", "constant(1e-5, var)"),
     (
         "fuse_conv_batch_norm",
         "batch_norm",
@@ -95,6 +98,11 @@ MUTATIONS = (
     ("identity_as_conv", "branches", "own, rows // 2, columns // 2] =", "own, rows // 2, columns - 1] ="),
     ("identity_as_conv", "branches", "np.arange(channels) % (channels // groups)", "np.arange(channels) // groups"),
     ("sum_of_convs", "branches", "(padding[axis][0] - own[axis][0]) // grid[axis]", "0"),
+    ("sum_of_convs", "branches", '"dilation": grid, ', ""),
+    ("sum_of_convs", "branches", "own[axis][0]) // grid", "own[axis][0]) * grid"),
+    ("reparameterize", "branches", 'weight.shape[1] * first.options["groups"]', "weight.shape[1]"),
+    ("fuse_pad_conv", "padding", "(top + t, bottom + b)", "(top, bottom + b)"),
+    ("fuse_pad_conv", "padding", "(left + l, right + r)", "(left + l, right - r)"),
     ("sum_of_convs", "branches", 'max(1, steps_of(conv, "dilation")[axis] // grid[axis])', "1"),
     (
         "sum_of_convs",

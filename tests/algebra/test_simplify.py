@@ -18,6 +18,7 @@ from nnref import (
     MaxPool2d,
     ReLU,
     Sequential,
+    StateError,
     Sum,
     ZeroPad2d,
 )
@@ -144,3 +145,35 @@ def test_cost_of_every_kind() -> None:
     assert cost_of(linear(5, 3), (1, 5)) == Cost(18, 15)
     assert cost_of(Sum(norm(2), Sequential()), (7, 2, 3, 3)) == Cost(4, 18)
     assert cost_of(ReLU()) == Cost(0)
+
+
+def test_a_depthwise_convolution_with_a_multiplier_is_not_taken_for_one_without() -> None:
+    network = Sequential(
+        DepthwiseConv2d.from_arrays(weight=numbers(4, 1, 2, 2)), DepthwiseConv2d.from_arrays(weight=numbers(4, 1, 2, 2))
+    )
+    x = numbers(1, 2, 4, 4)
+    assert np.all(simplify(network, x.shape).network(x) == network(x))
+
+
+def test_the_given_network_is_left_as_it_was() -> None:
+    network = Sequential(conv(2, 2, 3), norm(2), ReLU()).eval()
+    x = numbers(1, 2, 4, 4)
+    y = network(x)
+    simplify(network, (5, 2, 6, 6))
+    assert network.backward(y).shape == x.shape
+
+
+def test_the_folded_network_is_in_evaluation_mode() -> None:
+    network = simplify(Sequential(ReLU(), Sum(ReLU(), Sequential(norm(2), ReLU()))).eval()).network
+    assert not any(layer.training for layer in (network, *network, *network[1], *network[1][1]))
+
+
+@pytest.mark.parametrize("network", [norm(2).train(), Sequential(ReLU(), Sum(norm(2).train()))])
+def test_training_mode_is_refused(network: Layer) -> None:
+    with pytest.raises(StateError, match=r"simplify: network must be in evaluation mode"):
+        simplify(network)
+
+
+def test_a_shared_layer_counts_once() -> None:
+    one = conv(2, 2, 3)
+    assert cost_of(Sequential(one, ReLU(), one)).parameters == cost_of(one).parameters

@@ -74,6 +74,7 @@ BAD_FILES = [
     ('[[deviation]]\nop = "relu"\nreason = " "\n', "Deviation: reason must be a reason or a URL"),
     ('[[deviation]]\nop = "rely"\nreason = "x"\n', r"Deviation: op must be \* or one of conv2d"),
     ('[[deviation]]\nop = "relu"\nreason = "x"\nwhere = "W >"\n', "Deviation: where must be an expression"),
+    (2 * '[[deviation]]\nop = "relu"\nreason = "x"\n', "read_deviations: reason must be another for each entry"),
     ('[[deviation]]\nop = "relu"\nreason = "x"\nversion = 3\n', "read_deviations: path must be a TOML file"),
 ]
 

@@ -12,6 +12,7 @@ from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import branches
 
+LATE, EARLY = ((2, 0), (2, 0)), ((0, 2), (0, 2))  # paddings of one total
 REPVGG = "Ding et al., RepVGG (arXiv:2101.03697)"
 
 
@@ -39,10 +40,12 @@ def _block(given: Given, image: Pair, channels: int = 1, stride: int = 1, groups
     return given.image(1, channels, *image), Sum(*parallel).eval()
 
 
-def _residual(given: Given, image: Pair, channels: int = 1, kernel: Pair = (3, 3)) -> tuple[Array, Sum]:
+def _residual(
+    given: Given, image: Pair, channels: int = 1, kernel: Pair = (3, 3), groups: int = 1
+) -> tuple[Array, Sum]:
     """X and a convolution beside the identity."""
     padding = (kernel[0] // 2, kernel[1] // 2)
-    conv = given.conv(channels, channels, kernel, padding=padding)
+    conv = given.conv(channels, channels, kernel, padding=padding, groups=groups)
     return given.image(1, channels, *image), Sum(conv, Sequential())
 
 
@@ -80,6 +83,14 @@ def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
             "bias": (True, False, False),
         },
         {"image": (2, 2), "channels": (4, 4), "kernels": ((1, 1), (1, 1)), "groups": (4, 2)},
+        {
+            "image": (3, 3),
+            "channels": (1, 1),
+            "kernels": ((2, 2), (2, 2)),
+            "padding": (LATE, EARLY),
+            "dilation": (2, 2),
+        },
+        {"image": (3, 3), "channels": (1, 1), "kernels": ((2, 3), (1, 1)), "padding": ("same", 0)},
     ),
     conditions="one stride; kernels padded alike",
     reductions=("sum_of_convs",),
@@ -124,7 +135,11 @@ def block_is_conv(x: Array, block: Sum) -> Sides:
     "residual-conv",
     source="He et al., Deep residual learning (arXiv:1512.03385), without the ReLU",
     parts=_residual,
-    cases=({"image": (2, 3), "channels": 2, "kernel": (3, 3)}, {"image": (2, 2), "kernel": (1, 5)}),
+    cases=(
+        {"image": (2, 3), "channels": 2, "kernel": (3, 3)},
+        {"image": (2, 2), "kernel": (1, 5)},
+        {"image": (2, 2), "channels": 2, "groups": 2},
+    ),
     conditions="an odd kernel, padded by its half",
     reductions=("reparameterize", "identity_as_conv"),
     vary={"image": ((1, 2), (3, 3)), "channels": (1, 2), "kernel": ((1, 1), (3, 3), (5, 1))},

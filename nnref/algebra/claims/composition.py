@@ -65,6 +65,7 @@ SMALL = {"image": ((2, 2), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (2, 2
         {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": 0},
         {"image": (2, 3), "channels": 2, "kernel": (2, 3), "padding": 1},
     ),
+    conditions="no stride, no dilation, one group",
     lecture=("5",),
     vary={"image": ((3, 3), (3, 4)), "channels": (1, 2), "kernel": ((1, 1), (2, 3)), "padding": (0, 1)},
 )

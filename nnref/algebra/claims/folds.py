@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...layers.avg_pool2d import AvgPool2d
 from ...layers.batch_norm2d import BatchNorm2d
 from ...layers.conv2d import Conv2d
@@ -26,7 +28,7 @@ LECTURE_BN, LECTURE_MERGE = "lecture, batch normalisation as a linear operation"
 
 def _scale_and_shift(bn: BatchNorm2d) -> tuple[Array, Array]:
     """G and g as the lecture writes them, from r = 1/√(σ² + ε)."""
-    inv_std = 1 / bn.buffers["running_var"]  # of a formal variance
+    inv_std = 1 / np.sqrt(bn.buffers["running_var"] + bn.options["eps"])  # of a formal variance
     scale = bn.params["weight"] * inv_std
     return scale, bn.params["bias"] - bn.params["weight"] * bn.buffers["running_mean"] * inv_std
 
@@ -287,6 +289,7 @@ def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: Zer
         {"image": (2, 2), "kernel": (2, 2), "pad": ((1, 0), (0, 2))},
         {"image": (2, 3), "channels": 2, "kernel": (3, 2), "pad": 1, "padding": ((0, 1), (1, 0)), "stride": (2, 1)},
         {"image": (2, 2), "kernel": (2, 2), "pad": ((0, 1), (1, 1)), "dilation": (2, 1)},
+        {"image": (2, 1), "kernel": (2, 2), "pad": ((1, 2), (2, 1)), "padding": ((2, 1), (1, 2))},
     ),
     reductions=("fuse_pad_conv",),
     vary={

@@ -18,10 +18,11 @@ import numpy as np
 from ...errors import OptionError, ShapeError, StateError, refuse
 from ...layer import Layer
 from ...layers.batch_norm2d import BatchNorm2d
+from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, common_dtype, constant, layer_function, sum_over
-from .parts import NO_PADDING, AnyConvolution, bias_of, by_group, changed, padding_of
+from .parts import NO_PADDING, AnyConvolution, bias_of, by_group, changed, expect_kind, padding_of
 
 __all__ = [
     "batch_norm_as_depthwise",
@@ -70,6 +71,7 @@ def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolutio
     >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, padding=1, bias=False), BatchNorm2d(8).eval())
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=1, dilation=1, groups=1)
     """
+    expect_kind("fuse_conv_batch_norm", "conv", conv, Conv2d, DepthwiseConv2d)
     scale, shift = _evaluated("fuse_conv_batch_norm", bn, conv, len(conv.params["weight"]))
     weight, bias = output_scaled(conv.params["weight"], scale, shift, bias_of(conv))
     return changed(conv, weight=weight, bias=bias)
@@ -88,6 +90,7 @@ def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> Co
     >>> fuse_conv_transpose_batch_norm(ConvTranspose2d(4, 6, 2, groups=2), BatchNorm2d(6).eval()).params["weight"].shape
     (4, 3, 2, 2)
     """
+    expect_kind("fuse_conv_transpose_batch_norm", "conv", conv, ConvTranspose2d)
     weight, groups = conv.params["weight"], conv.options["groups"]
     scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, conv, groups * weight.shape[1])
     filters = by_group(weight, groups)  # (g,K/g,C/g,kh,kw)
@@ -115,6 +118,7 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     >>> fuse_batch_norm_conv(BatchNorm2d(3).eval(), Conv2d(3, 8, 3, bias=False))
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=1)
     """
+    expect_kind("fuse_batch_norm_conv", "conv", conv, Conv2d, DepthwiseConv2d)
     function, weight = "fuse_batch_norm_conv", conv.params["weight"]
     groups = len(bn.params["weight"]) if isinstance(conv, DepthwiseConv2d) else conv.options["groups"]
     scale, shift = _evaluated(function, bn, conv, groups * weight.shape[1])
@@ -138,11 +142,20 @@ def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
     Raises
     ------
     StateError : the batch norm is in training mode.
+    OptionError : γ is 0 in a channel: its output is β, whatever the pixel.
 
     >>> padding_before_batch_norm(BatchNorm2d(2).eval())
     array([-0., -0.], dtype=float32)
     """
     scale, shift = _evaluated("padding_before_batch_norm", bn)
+    if np.any(scale == 0):
+        refuse(
+            OptionError,
+            "padding_before_batch_norm",
+            "bn",
+            "with γ other than 0, or else its output is β whatever the pixel",
+            "γ = 0",
+        )
     return np.asarray(-shift / scale)
 
 
@@ -174,6 +187,7 @@ def _evaluated(
     function: str, bn: BatchNorm2d, conv: Layer | None = None, channels: int | None = None
 ) -> tuple[Array, Array]:
     """(G, g) of a batch norm, if it is in evaluation mode, of this number of channels and of the dtype of `conv`."""
+    expect_kind(function, "bn", bn, BatchNorm2d)
     if bn.training:
         raise StateError(
             f"{function}: bn must be in evaluation mode (call its eval()), got training mode, in which it is not "

@@ -24,7 +24,7 @@ from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...windows import Pair, pair
 from .batch_norm import batch_norm_as_depthwise, fuse_conv_batch_norm
 from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out
-from .parts import bias_of, kernel_of, number, padding_of, steps_of
+from .parts import bias_of, expect_kind, kernel_of, number, padding_of, steps_of
 
 __all__ = ["identity_as_conv", "reparameterize", "sum_of_convs"]
 
@@ -72,6 +72,8 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     function = "sum_of_convs"
     if not convs:
         refuse(OptionError, function, "convs", "at least one convolution", "none")
+    for conv in convs:
+        expect_kind(function, "convs", conv, Conv2d)
     groups = math.gcd(*(conv.options["groups"] for conv in convs))
     convs = tuple(regrouped(conv, groups) for conv in convs)
     if len({conv.params["weight"].shape[:2] for conv in convs}) > 1:

@@ -19,7 +19,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, layer_function, zeros
 from ...windows import Pair
-from .parts import NO_PADDING, Convolution, bias_of, by_group, changed, kernel_of, padding_of, steps_of
+from .parts import NO_PADDING, Convolution, bias_of, by_group, changed, expect_kind, kernel_of, padding_of, steps_of
 
 __all__ = ["compose_convs", "composed", "depthwise_as_conv", "grouped_as_dense", "regrouped", "spread_out"]
 
@@ -39,6 +39,7 @@ def depthwise_as_conv(conv: DepthwiseConv2d, channels: int | None = None) -> Con
     >>> depthwise_as_conv(DepthwiseConv2d(4, 3, multiplier=2), channels=4)
     Conv2d(weight=(8, 1, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=4)
     """
+    expect_kind("depthwise_as_conv", "conv", conv, DepthwiseConv2d)
     filters = len(conv.params["weight"])
     groups = filters if channels is None else channels
     if groups < 1 or filters % groups:
@@ -52,6 +53,7 @@ def grouped_as_dense(conv: Conv2d) -> Conv2d:
     >>> grouped_as_dense(Conv2d(4, 6, 3, groups=2))
     Conv2d(weight=(6, 4, 3, 3), bias=(6,), stride=1, padding=0, dilation=1, groups=1)
     """
+    expect_kind("grouped_as_dense", "conv", conv, Conv2d)
     return regrouped(conv, 1)
 
 
@@ -88,6 +90,8 @@ def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
     >>> compose_convs(Conv2d(3, 8, 3, stride=2, padding=1), Conv2d(8, 4, 3, dilation=2))
     Conv2d(weight=(4, 3, 11, 11), bias=(4,), stride=(2, 2), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
     """
+    expect_kind("compose_convs", "first", first, Conv2d, DepthwiseConv2d)
+    expect_kind("compose_convs", "second", second, Conv2d, DepthwiseConv2d)
     function = "compose_convs"
     first = depthwise_as_conv(first) if isinstance(first, DepthwiseConv2d) else first
     outputs = len(first.params["weight"])

@@ -11,7 +11,7 @@ from ...layers.linear import Linear
 from ...numeric import zeros
 from ...windows import Pair, Windows
 from .composition import depthwise_as_conv, grouped_as_dense
-from .parts import Convolution, bias_of, kernel_of
+from .parts import Convolution, bias_of, expect_kind, kernel_of
 
 __all__ = ["conv_as_linear", "linear_as_conv"]
 
@@ -31,6 +31,7 @@ def linear_as_conv(linear: Linear, image: Pair = (1, 1)) -> Conv2d:
     >>> linear_as_conv(Linear(12, 5), image=(2, 2)).params["weight"].shape
     (5, 3, 2, 2)
     """
+    expect_kind("linear_as_conv", "linear", linear, Linear)
     outputs, features = linear.params["weight"].shape
     if features % (image[0] * image[1]):
         refuse(ShapeError, "linear_as_conv", "image", f"of a size that divides the {features} features", image)
@@ -59,6 +60,7 @@ def conv_as_linear(conv: Convolution, image: Pair) -> Linear:
     array([[2., 3., 0.],
            [0., 2., 3.]])
     """
+    expect_kind("conv_as_linear", "conv", conv, Conv2d, DepthwiseConv2d)
     dense = grouped_as_dense(depthwise_as_conv(conv) if isinstance(conv, DepthwiseConv2d) else conv)
     weight, bias = dense.params["weight"], bias_of(dense)
     options = [dense.options[name] for name in ("stride", "padding", "dilation")]

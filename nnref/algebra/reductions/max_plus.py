@@ -12,7 +12,7 @@ from ...arithmetic import MaxPlus
 from ...errors import OptionError
 from ...layers.conv2d import Conv2d
 from ...layers.max_pool2d import MaxPool2d
-from .parts import kernel_of, steps_of
+from .parts import expect_kind, kernel_of, steps_of
 
 __all__ = ["max_pool_as_max_plus_conv"]
 
@@ -29,6 +29,7 @@ def max_pool_as_max_plus_conv(pool: MaxPool2d, channels: int) -> Conv2d:
     >>> conv(max_plus([[[[3.0, 1.0, 2.0]]]]))
     array([[[[MaxPlus(3.0), MaxPlus(2.0)]]]], dtype=object)
     """
+    expect_kind("max_pool_as_max_plus_conv", "pool", pool, MaxPool2d)
     if pool.options["ceil_mode"]:
         raise OptionError(
             "max_pool_as_max_plus_conv: ceil_mode must be False, got True: its last window may hang over the end, and "

@@ -10,9 +10,11 @@ from __future__ import annotations
 from ...errors import OptionError
 from ...layer import Layer
 from ...layers.avg_pool2d import AvgPool2d
+from ...layers.conv2d import Conv2d
+from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.zero_pad2d import ZeroPad2d
 from ...windows import Pair, pair_of_pairs
-from .parts import NO_PADDING, AnyConvolution, changed, padding_of
+from .parts import NO_PADDING, AnyConvolution, changed, expect_kind, padding_of
 
 __all__ = ["fuse_pad_avg_pool", "fuse_pad_conv"]
 
@@ -28,6 +30,8 @@ def fuse_pad_conv(pad: ZeroPad2d, conv: AnyConvolution) -> AnyConvolution:
     >>> fuse_pad_conv(ZeroPad2d(1), Conv2d(3, 8, 3, padding=((1, 0), (0, 0))))
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=((2, 1), (1, 1)), dilation=1, groups=1)
     """
+    expect_kind("fuse_pad_conv", "pad", pad, ZeroPad2d)
+    expect_kind("fuse_pad_conv", "conv", conv, Conv2d, DepthwiseConv2d)
     return changed(conv, padding=_added("fuse_pad_conv", pad, conv))
 
 
@@ -42,6 +46,8 @@ def fuse_pad_avg_pool(pad: ZeroPad2d, pool: AvgPool2d) -> AvgPool2d:
     >>> fuse_pad_avg_pool(ZeroPad2d(1), AvgPool2d(3, stride=2)).options["padding"]
     ((1, 1), (1, 1))
     """
+    expect_kind("fuse_pad_avg_pool", "pad", pad, ZeroPad2d)
+    expect_kind("fuse_pad_avg_pool", "pool", pool, AvgPool2d)
     function = "fuse_pad_avg_pool"
     padding = _added(function, pad, pool)
     if not pool.options["count_include_pad"] and padding != NO_PADDING:

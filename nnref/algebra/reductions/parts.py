@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...arithmetic import rational
-from ...errors import OptionError
+from ...errors import OptionError, refuse
 from ...layer import Layer
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
@@ -22,6 +22,7 @@ __all__ = [
     "bias_of",
     "by_group",
     "changed",
+    "expect_kind",
     "kernel_of",
     "number",
     "padding_of",
@@ -41,6 +42,12 @@ def changed(layer: AnyLayer, *, weight: Array | None = None, bias: Array | None 
         "bias": bias_of(layer) if bias is None else bias,
     }
     return type(layer).from_arrays(options=layer.options | options, **arrays)
+
+
+def expect_kind(function: str, argument: str, layer: Any, *kinds: type[Layer]) -> None:
+    """Raise `OptionError` unless `layer` is of one of these classes; in others a weight means something else."""
+    if not isinstance(layer, kinds):
+        refuse(OptionError, function, argument, " or ".join(kind.__name__ for kind in kinds), type(layer).__name__)
 
 
 def bias_of(layer: Layer) -> Array | None:

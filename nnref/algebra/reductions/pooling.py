@@ -19,7 +19,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...windows import Pair
 from .composition import depthwise_as_conv, grouped_as_dense
-from .parts import NO_PADDING, kernel_of, number, padding_of, steps_of
+from .parts import NO_PADDING, expect_kind, kernel_of, number, padding_of, steps_of
 
 __all__ = ["avg_pool_as_conv", "avg_pool_as_depthwise", "global_avg_pool_as_avg_pool", "global_avg_pool_as_conv"]
 
@@ -40,6 +40,7 @@ def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.flo
     >>> avg_pool_as_depthwise(AvgPool2d(2), 3)
     DepthwiseConv2d(weight=(3, 1, 2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=1)
     """
+    expect_kind("avg_pool_as_depthwise", "pool", pool, AvgPool2d)
     function = "avg_pool_as_depthwise"
     padding = padding_of(function, pool)
     if not pool.options["count_include_pad"] and padding != NO_PADDING:

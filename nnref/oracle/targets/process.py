@@ -43,7 +43,7 @@ class ProcessTarget:
 
     def __init__(self, command: Sequence[str], time_limit: float, declares: Declaration | None) -> None:
         self.command, self.time_limit = tuple(command), time_limit
-        self.__name__ = f"--command {shlex.quote(shlex.join(command))}"  # as the command line takes it
+        self.__name__ = f"--command={shlex.join(command)}"  # as the command line takes it
         self._given, self._hung, self._slowest = declares, False, 0.0
         self._own, self._programs = threading.local(), list[Program]()  # each thread has a program of its own
         self._close = weakref.finalize(self, _end, self._programs)

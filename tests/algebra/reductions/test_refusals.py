@@ -38,6 +38,9 @@ def double(layer: Any) -> Any:
 
 CONV, TRAINING, NORM = Conv2d(2, 3, 3), BatchNorm2d(3), BatchNorm2d(3).eval()
 UNCOUNTED = AvgPool2d(2, padding=1, count_include_pad=False)
+UP = ConvTranspose2d(3, 3, 2)
+FLAT = BatchNorm2d(1).eval()
+FLAT.params["weight"][...] = 0
 SAME = Conv2d(2, 3, 3, stride=2, padding="same")
 
 REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
@@ -77,6 +80,23 @@ REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
     (lambda: a.avg_pool_as_conv(UNCOUNTED, 1), OptionError, "a convolution has the same weights everywhere"),
     (lambda: a.avg_pool_as_conv(AvgPool2d(2, ceil_mode=True), 1), OptionError, "may hang over the end"),
     (lambda: a.max_pool_as_max_plus_conv(MaxPool2d(2, ceil_mode=True), 1), OptionError, "may hang over the end"),
+    (lambda: a.fuse_conv_batch_norm(UP, NORM), OptionError, "Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.fuse_conv_batch_norm(CONV, CONV), OptionError, "bn must be BatchNorm2d, got Conv2d"),
+    (lambda: a.fuse_conv_transpose_batch_norm(CONV, NORM), OptionError, "conv must be ConvTranspose2d, got Conv2d"),
+    (lambda: a.fuse_batch_norm_conv(NORM, UP), OptionError, "Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.fuse_pad_conv(ZeroPad2d(1), UP), OptionError, "Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), MaxPool2d(2)), OptionError, "pool must be AvgPool2d, got MaxPool2d"),
+    (lambda: a.compose_convs(UP, CONV), OptionError, "first must be Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.compose_convs(CONV, UP), OptionError, "second must be Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.sum_of_convs(UP), OptionError, "convs must be Conv2d, got ConvTranspose2d"),
+    (lambda: a.grouped_as_dense(UP), OptionError, "conv must be Conv2d, got ConvTranspose2d"),
+    (lambda: a.depthwise_as_conv(CONV), OptionError, "conv must be DepthwiseConv2d, got Conv2d"),
+    (lambda: a.conv_as_linear(UP, (4, 4)), OptionError, "Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
+    (lambda: a.linear_as_conv(CONV), OptionError, "linear must be Linear, got Conv2d"),
+    (lambda: a.conv_transpose_as_adjoint(CONV), OptionError, "conv must be ConvTranspose2d, got Conv2d"),
+    (lambda: a.avg_pool_as_conv(MaxPool2d(2), 1), OptionError, "pool must be AvgPool2d, got MaxPool2d"),
+    (lambda: a.max_pool_as_max_plus_conv(AvgPool2d(2), 1), OptionError, "pool must be MaxPool2d, got AvgPool2d"),
+    (lambda: a.padding_before_batch_norm(FLAT), OptionError, "γ other than 0"),
     (lambda: a.compose_convs(CONV, Conv2d(3, 1, 2, padding=1)), OptionError, "its border is 0, while on an image"),
     (lambda: a.compose_convs(CONV, Conv2d(2, 1, 2)), ShapeError, "second must be a convolution of the 3 channels"),
     (lambda: a.compose_convs(SAME, Conv2d(3, 1, 2)), OptionError, "no one layer replaces it for all images"),

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from nnref import oracle
+from nnref.cli import main
 from nnref.errors import OptionError
 from nnref.oracle import search
 from nnref.oracle.call import call
@@ -320,7 +322,16 @@ def test_a_request_is_a_case_without_the_answer():
 
 def test_the_target_is_named_as_the_command_line_takes_it():
     with process_target(fake(*RIGHT)) as target:
-        assert oracle.conform(target, ["relu"], max_examples=1).target.startswith("--command ")
+        assert oracle.conform(target, ["relu"], max_examples=1).target.startswith("--command=")
+
+
+def test_the_command_that_a_failure_prints_fails_too():
+    with process_target(fake("say('error wrong')")) as target:
+        report = oracle.conform(target, ["relu"], max_examples=1)
+    (failure, *_) = report.results[0].failures
+    program, *words = shlex.split(failure.command(report.target))
+    assert program == "nnref"
+    assert main(words) == 1
 
 
 def test_inputs_are_written_plainly_whatever_their_layout():
