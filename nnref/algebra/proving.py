@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..arithmetic import Degree
-from ..errors import OptionError
+from ..errors import OptionError, refuse
 from ..numeric import Array
 from .claim import Case, Certificate, Claim, Refutation
 from .claims import claims
@@ -49,7 +49,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
 
     Raises
     ------
-    OptionError : an unknown claim or method, or a method that does not fit the claim's law.
+    OptionError : an unknown claim or method, a method that does not fit the claim's law, or a negative seed.
 
     >>> print(prove("conv-batch-norm", {"image": (1, 2), "kernel": (1, 2)}))
     conv-batch-norm: proved (symbolic, Polynomial)
@@ -57,6 +57,8 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
       covers all values of inputs and parameters, at these shapes and options
       does not cover other shapes, rounding
     """
+    if not isinstance(seed, int) or seed < 0:
+        refuse(OptionError, "prove", "seed", "an int, at least 0", repr(seed))
     claim = find(claim) if isinstance(claim, str) else claim
     kind = _method(method or claim.method)
     if kind.presumes and kind.method != claim.method:
