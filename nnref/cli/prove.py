@@ -53,8 +53,14 @@ def add_parser(subparsers: Any) -> None:
     form.add_argument("--json", action="store_true", help="certificates and refutations, see docs/schemas")
     form.add_argument("--markdown", action="store_true", help="docs/claims.md (of all claims)")
     parser.add_argument("--thorough", action="store_true", help="at shapes and options drawn by hypothesis, too")
-    parser.add_argument("--seed", type=int, default=0, help="of random elements and drawn shapes")
+    parser.add_argument("--seed", type=_seed, default=0, help="of random elements and drawn shapes")
     parser.set_defaults(run=run)
+
+
+def _seed(text: str) -> int:
+    if (seed := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {seed}")
+    return seed
 
 
 def run(args: argparse.Namespace) -> int:

@@ -85,3 +85,11 @@ def test_lesson_names_only_claims_that_exist() -> None:
     linked = {part.split(")")[0] for part in lesson.split("(claims.md#")[1:]}
     assert linked
     assert linked <= set(claims)
+
+
+@pytest.mark.parametrize("thorough", [[], ["--thorough"]])
+def test_a_negative_seed_is_status_2(capsys: Captured, thorough: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        nnref("prove", "--seed", "-1", *thorough)
+    assert ended.value.code == 2
+    assert "must be at least 0, got -1" in capsys.readouterr().err
