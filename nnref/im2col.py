@@ -24,7 +24,7 @@ def correlate(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """(N,C,H,W), (K,C/g,kh,kw) -> (N,K,Ho,Wo)."""
     y = zeros((len(x), len(weight), *windows.out), x, weight)
     filters = _filters(weight, groups)
-    for part, rows, columns, block in _blocks(x, windows):
+    for part, rows, columns, block in _blocks(x, weight, windows):
         product = filters @ _patches(x[part], block, groups)  # (n,g,K/g,ho·wo)
         y[part, :, rows, columns] = product.reshape(-1, len(weight), *block.out)
     return y
@@ -35,7 +35,7 @@ def correlate_transpose(dy: Array, weight: Array, windows: Windows, groups: int)
     channels = groups * weight.shape[1]
     dx = zeros((len(dy), channels, *windows.image), dy, weight)
     filters = _filters(weight, groups).swapaxes(1, 2)  # (g,C/g·kh·kw,K/g)
-    for part, rows, columns, block in _blocks(dx, windows):
+    for part, rows, columns, block in _blocks(dx, weight, windows):
         patches = filters @ _outputs(dy[part, :, rows, columns], groups)
         scatter(patches.reshape(-1, channels, *block.kernel, *block.out), block, into=dx[part])
     return dx
@@ -44,9 +44,9 @@ def correlate_transpose(dy: Array, weight: Array, windows: Windows, groups: int)
 def correlate_filters(dy: Array, x: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """(N,K,Ho,Wo), (N,C,H,W) -> (K,C/g,kh,kw): the adjoint of `correlate` in the weight, whose shape it takes."""
     dfilters = zeros(_filters(weight, groups).shape, weight)
-    for part, rows, columns, block in _blocks(x, windows):
-        patches = _patches(x[part], block, groups).swapaxes(2, 3)  # (n,g,ho·wo,C/g·kh·kw)
-        dfilters += (_outputs(dy[part, :, rows, columns], groups) @ patches).sum(axis=0)
+    for part, rows, columns, block in _blocks(x, weight, windows):
+        patches = _joined(_patches(x[part], block, groups)).swapaxes(1, 2)  # (g,n·ho·wo,C/g·kh·kw)
+        dfilters += _joined(_outputs(dy[part, :, rows, columns], groups)) @ patches
     return dfilters.reshape(weight.shape)
 
 
@@ -66,6 +66,12 @@ def _outputs(dy: Array, groups: int) -> Array:
     return dy.reshape(n, groups, k // groups, height * width)
 
 
-def _blocks(x: Array, windows: Windows) -> Iterator[tuple[slice, slice, slice, Windows]]:
+def _joined(array: Array) -> Array:
+    """(n,g,a,ho·wo) -> (g,a,n·ho·wo): samples side by side, so that one product sums over them."""
+    n, groups, a, pixels = array.shape
+    return array.transpose(1, 2, 0, 3).reshape(groups, a, n * pixels)
+
+
+def _blocks(x: Array, weight: Array, windows: Windows) -> Iterator[tuple[slice, slice, slice, Windows]]:
     taps = x.shape[1] * windows.kernel[0] * windows.kernel[1]
-    return windows.blocks(len(x), taps * x.itemsize)
+    return windows.blocks(len(x), (taps + len(weight)) * x.itemsize)

@@ -7,6 +7,7 @@ A layer class names its two functions, its parameters and its options; everythin
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
@@ -15,7 +16,7 @@ import numpy as np
 from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
 from .numeric import Array, floating_dtype
 
-__all__ = ["Layer", "Sequential", "Sum", "expect_count", "initial_weight"]
+__all__ = ["Layer", "Sequential", "Sum", "expect_count", "initial_weight", "leaves"]
 
 State = dict[str, Array]
 
@@ -202,6 +203,21 @@ class Container(Layer):
         return f"{type(self).__name__}({lines}\n)" if lines else f"{type(self).__name__}()"
 
 
+def leaves(layer: Layer) -> Iterator[Layer]:
+    """The layers below containers, in order; `layer` itself if it is none."""
+    if isinstance(layer, Container):
+        for part in layer:
+            yield from leaves(part)
+    else:
+        yield layer
+
+
+def _expect_each_once(container: Container) -> None:
+    """Refuse a layer that stands in two places: it remembers its last input only."""
+    if repeated := [layer for layer, uses in Counter(leaves(container)).items() if uses > 1]:
+        refuse(StateError, f"{type(container).__name__}.backward", "layers", "each in one place only", repeated)
+
+
 class Sequential(Container):
     """Layers one after the other; without layers the identity.
 
@@ -218,6 +234,7 @@ class Sequential(Container):
 
     def backward(self, dy: Array) -> Array:
         """Pass dy through the layers in reverse order, which sets their grads."""
+        _expect_each_once(self)
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
         return dy if self.layers else dy.copy()
@@ -247,6 +264,7 @@ class Sum(Container):
 
     def backward(self, dy: Array) -> Array:
         """The sum of the branches' gradients, each of which gets the same dy."""
+        _expect_each_once(self)
         first, *others = [layer.backward(dy) for layer in self.layers]
         for dx in others:
             first = first + dx

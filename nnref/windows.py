@@ -89,12 +89,14 @@ class Windows:
 
     def taps(self) -> Iterator[Tap]:
         """All taps that lie on the image in some window, in row-major order of the kernel."""
-        rows = [self._axis(0, u) for u in range(self.kernel[0])]
-        columns = [self._axis(1, v) for v in range(self.kernel[1])]
-        for u, (out_rows, image_rows) in enumerate(rows):
-            for v, (out_columns, image_columns) in enumerate(columns):
-                if out_rows.stop > out_rows.start and out_columns.stop > out_columns.start:
-                    yield Tap((u, v), (..., out_rows, out_columns), (..., image_rows, image_columns))
+        rows, columns = self._on_image(0), self._on_image(1)
+        for u, out_rows, image_rows in rows:
+            for v, out_columns, image_columns in columns:
+                yield Tap((u, v), (..., out_rows, out_columns), (..., image_rows, image_columns))
+
+    def _on_image(self, axis: int) -> list[tuple[int, slice, slice]]:
+        every = ((u, *self._axis(axis, u)) for u in range(self.kernel[axis]))
+        return [(u, out, image) for u, out, image in every if out.stop > out.start]
 
     def _axis(self, axis: int, offset: int) -> tuple[slice, slice]:
         """The windows along `axis` whose tap `offset` lies on the image, and the pixels it lies on."""

@@ -207,3 +207,12 @@ def test_parameters_of_a_container_are_the_layers_own():
     net = network()
     net.params["5.bias"][...] = 7
     assert (net[5].params["bias"] == 7).all()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_layer_in_two_places_has_no_backward(nested):
+    shared = ReLU()
+    network = Sequential(shared, Sum(Sequential(shared), Sequential())) if nested else Sequential(shared, shared)
+    y = network(np.array([1.0, -1.0]))
+    with pytest.raises(StateError, match=r"Sequential.backward: layers must be each in one place only, got \[ReLU"):
+        network.backward(y)

@@ -8,7 +8,7 @@ add parameters: a depthwise and a pointwise convolution compose to a dense one, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import OptionError, ShapeError, StateError
-from ..layer import Layer, Sequential, Sum
+from ..layer import Layer, Sequential, Sum, leaves
 from ..layers.avg_pool2d import AvgPool2d
 from ..layers.batch_norm2d import BatchNorm2d
 from ..layers.conv2d import Conv2d
@@ -129,7 +129,7 @@ def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified
     before: 232 parameters, 14,336 multiply-adds
     after:  224 parameters, 13,824 multiply-adds
     """
-    if any(isinstance(layer, BatchNorm2d) and layer.training for layer in _leaves(network)):
+    if any(isinstance(layer, BatchNorm2d) and layer.training for layer in leaves(network)):
         raise StateError(
             "simplify: network must be in evaluation mode (call its eval()), got a batch norm in training mode, where "
             "it is not affine"
@@ -191,15 +191,6 @@ def _like(network: Layer, folded: AnyLayer) -> AnyLayer:
     """The folded network, in the mode of the given one."""
     folded.training = network.training
     return folded
-
-
-def _leaves(network: Layer) -> Iterator[Layer]:
-    """The layers that are no container."""
-    if isinstance(network, Sequential | Sum):
-        for layer in network:
-            yield from _leaves(layer)
-    else:
-        yield network
 
 
 def _parts(layer: Layer) -> tuple[Layer, ...]:

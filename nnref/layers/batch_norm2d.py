@@ -60,7 +60,10 @@ def normalize2d(x: Array, gamma: Array, beta: Array, mean: Array, inv_std: Array
     array([[[[-5.,  7.]]]])
     """
     _expect("normalize2d", x, gamma=gamma, beta=beta, mean=mean, inv_std=inv_std)
-    return (x - _c(mean)) * _c(gamma * inv_std) + _c(beta)
+    y = x - _c(mean)
+    y *= _c(gamma * inv_std)
+    y += _c(beta)
+    return y
 
 
 @layer_function
@@ -191,6 +194,14 @@ def _statistics(x: Array, like: Array) -> tuple[Array, Array]:
     return mean, sum_over(centred * centred, PER_SAMPLE_AND_PIXEL, like) / _count(x)
 
 
+@layer_function
+def _moved(x: Array, mean: Array, var: Array, *, momentum: Any) -> tuple[Array, Array]:
+    """Running statistics after a batch."""
+    step, (batch_mean, batch_var) = constant(momentum, x), _statistics(x, x)
+    unbiased = batch_var + batch_var / (_count(x) - 1)
+    return mean * (1 - step) + batch_mean * step, var * (1 - step) + unbiased * step
+
+
 def _count(x: Array) -> int:
     """Values per channel; 1 of an empty batch, whose sums are 0 then."""
     return max(1, x.shape[0] * x.shape[2] * x.shape[3])
@@ -279,9 +290,6 @@ class BatchNorm2d(Layer):
         count = _count(x)
         if count == 1:
             refuse(ShapeError, "BatchNorm2d", "x", "more than one value per channel in training", f"shape {x.shape}")
-        mean, var = batch_statistics(x)
-        step = constant(momentum, x)
-        running_mean, running_var = self._running()
-        self.buffers["running_mean"] = running_mean + (mean - running_mean) * step
-        self.buffers["running_var"] = running_var + (var * count / (count - 1) - running_var) * step
+        moved = _moved(x, *self._running(), momentum=momentum)
+        self.buffers["running_mean"], self.buffers["running_var"] = moved
         self.buffers["num_batches_tracked"] = np.asarray(self.buffers.get("num_batches_tracked", 0) + 1)

@@ -84,11 +84,12 @@ def max_pool2d_backward(
     windows = _plan("max_pool2d_backward", x, kernel_size, stride, padding, dilation, ceil_mode)
     expect_shape("max_pool2d_backward", "dy", dy, (*x.shape[:2], *windows.out))
     n, c, height, width = x.shape
-    pixel = np.arange(1, height * width + 1).reshape(height, width)  # 0 stands for no pixel
+    pixel = np.arange(1, height * width + 1, dtype=np.min_scalar_type(height * width))  # 0 stands for no pixel
+    pixel = pixel.reshape(height, width)
     winner = np.zeros(dy.shape, pixel.dtype)
     y = np.full(dy.shape, negative_infinity(x), x.dtype)
     for tap in windows.taps():
-        pixels, best, first = x[tap.image], y[tap.out], winner[tap.out] == 0
+        pixels, best, first = x[tap.image].copy(), y[tap.out], winner[tap.out] == 0
         better = (pixels > best) | first | (pixels != pixels)
         np.maximum(winner[tap.out], better * pixel[tap.image], out=winner[tap.out])  # taps come in the order of pixels
         np.maximum(best, pixels, out=best)

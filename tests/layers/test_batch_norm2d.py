@@ -1,5 +1,7 @@
 """batch_norm2d and its training mode: by hand, and what is special about them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from nnref import (
     depthwise_conv2d,
     normalize2d,
 )
-from nnref.arithmetic import rational
+from nnref.arithmetic import rational, rationals
 
 from .proofs import assert_agree
 from .registry import BY_NAME, draw_dy, image_cases, with_rational_batch_root
@@ -150,3 +152,30 @@ def test_the_layer_keeps_its_dtype(dtype):
     layer = BatchNorm2d(1, dtype=dtype)
     assert layer(np.array([1, 3], dtype).reshape(1, 1, 1, 2)).dtype == dtype
     assert {layer.buffers[name].dtype for name in ("running_mean", "running_var")} == {np.dtype(dtype)}
+
+
+def test_running_variance_in_half_precision_does_not_overflow():
+    x = (np.random.default_rng(0).normal(size=(8, 1, 40, 40)) * 4).astype(np.float16)
+    norm = BatchNorm2d(1, dtype=np.float16)
+    norm(x)
+    wide = BatchNorm2d(1, dtype=np.float32)
+    wide(x.astype(np.float32))
+    assert norm.buffers["running_var"] == wide.buffers["running_var"].astype(np.float16)
+
+
+def test_a_momentum_of_one_forgets_what_was():
+    x = rationals([[[[1, 3]]], [[[2, 6]]]])
+    norm = BatchNorm2d.from_arrays(
+        weight=rationals([1]),
+        bias=rationals([0]),
+        running_mean=rationals([7]),
+        running_var=rationals([9]),
+        options={"momentum": 1, "eps": Fraction(1, 2)},
+    )
+    norm._move_running_statistics(x, 1)
+    assert norm.buffers["running_mean"] == 3
+    assert norm.buffers["running_var"] == Fraction(14, 3)
+    tiny = (np.random.default_rng(0).normal(size=(4, 1, 8, 8)) * 1e-5).astype(np.float32)
+    norm = BatchNorm2d(1, momentum=1.0)
+    norm(tiny)
+    assert norm.buffers["running_var"] > 0

@@ -115,8 +115,8 @@ def _avg_pool2d(
 def _max_pool2d(
     x: Tensor, *, kernel_size: Pair, stride: Pair, padding: Pads, dilation: Pair, ceil_mode: bool
 ) -> Tensor:
-    half = tuple((d * (k - 1) + 1) // 2 for k, d in zip(kernel_size, dilation, strict=True))
-    padded, symmetric = _padded(x, padding, fill=-float("inf"), largest=(half[0], half[1]))
+    half = (kernel_size[0] // 2, kernel_size[1] // 2)
+    padded, symmetric = _padded(x, padding, fill=-float("inf"), largest=half)
     if padded is not x and ceil_mode:
         raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
     y = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode)
