@@ -66,7 +66,7 @@ def conv2d_backward(
     dx = np.einsum("ngk,gkc->ngc", of_dy, of_weight.reshape(groups, per_output, per_group))
     dweight = np.einsum("ngk,ngc->gkc", of_dy, of_x.reshape(n, groups, per_group))
     tiles = prod(dy.shape[2:]) if algorithm == "winograd" else 1  # each adds to the gradient of the weight
-    return to_dx * dx.reshape(n, -1, 1, 1), to_dweight * tiles * dweight.reshape(k, per_group, 1, 1)
+    return to_dx * dx.reshape(n, groups * per_group, 1, 1), to_dweight * tiles * dweight.reshape(k, per_group, 1, 1)
 
 
 def _sizes(algorithm: str, array: Array) -> Array:

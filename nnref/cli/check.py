@@ -79,8 +79,8 @@ def program_of(args: argparse.Namespace) -> ProcessTarget:
 
 def run(args: argparse.Namespace) -> int:
     """Check the target, or each of the default ones, and return the exit status."""
-    one = args.target or args.program
-    targets = [one] if one else installed_frameworks() or list(WITHOUT_FRAMEWORKS)
+    one = args.program if args.target is None else args.target
+    targets = [one] if one is not None else installed_frameworks() or list(WITHOUT_FRAMEWORKS)
     if len(targets) > 1 and (args.json or args.junit or args.html):
         refuse(OptionError, "check", "TARGET", "given when a file is to be written", f"none, for {', '.join(targets)}")
     for name, value, least in (("--examples", args.examples, 1), ("--jobs", args.jobs, 1)):

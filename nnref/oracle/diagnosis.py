@@ -51,11 +51,18 @@ def behaves_as(function: Callable[..., Any], cases: Sequence[Case], declares: De
     probes = [probe for case in (*cases, *rich) for probe in (case, *map(case.with_seed, range(PROBES)))]
     rootless = [probe.but(mode="normal") for probe in probes] if "eps" in cases[0].geometry else probes
     wrong = any(not _agrees(function, probe, declares, _unaltered) for probe in rootless)
-    for words, altered in _altered(rich[0]) if wrong else ():  # data with an exact root have none for another eps
-        if all(_agrees(function, probe, declares, altered) for probe in rootless):
-            return words
+    if wrong and (words := _as_altered(function, rich[0], rootless, declares)):
+        return words
     for relaxed, words in _weaker(declares, cases[0]):
         if all(_agrees(function, probe, relaxed, _unaltered) for probe in probes):
+            return words
+    return None if wrong else _as_altered(function, rich[0], rootless, declares)
+
+
+def _as_altered(function: Callable[..., Any], rich: Case, probes: Sequence[Case], declares: Declaration) -> str | None:
+    """As if it had been given other arrays or options; data with an exact root have none for another eps."""
+    for words, altered in _altered(rich):
+        if all(_agrees(function, probe, declares, altered) for probe in probes):
             return words
     return None
 

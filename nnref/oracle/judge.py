@@ -92,6 +92,8 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
     names = output_names(case)
     if len(outputs) != len(expected):
         return _wrong("structure", f"{case.function} must return {len(expected)} results {names}, got {len(outputs)}")
+    if all(got is NOT_COMPUTED for got in outputs):
+        return _wrong("structure", f"{case.function} must compute one of {names} at least, got none")
     margin, judged = 0.0, 0
     for name, got, want in zip(names, outputs, expected, strict=True):
         if got is NOT_COMPUTED:

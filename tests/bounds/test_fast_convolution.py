@@ -27,6 +27,13 @@ def test_right_where_declared_and_a_finding_where_not(algorithm):
         assert result.status == "passed"
 
 
+@pytest.mark.parametrize("algorithm", ["winograd", "fft"])
+def test_the_gradient_of_any_algorithm_passes_where_one_is_declared(algorithm):
+    oracle.check(
+        "conv2d", backward=nnref.conv2d_backward, declares=oracle.Declaration(algorithm=algorithm), max_examples=20
+    )
+
+
 def test_a_declared_algorithm_does_not_hide_a_bug():
     def swapped(x, weight, bias, *, stride, **o):
         return nnref.conv2d(x, weight, bias, stride=stride[::-1], **o)

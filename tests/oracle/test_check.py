@@ -7,6 +7,7 @@ import pytest
 
 import nnref
 from nnref import oracle
+from nnref.cli import main
 from nnref.errors import OptionError
 from nnref.oracle.shrink import elements
 
@@ -187,3 +188,16 @@ def test_bits_that_differ_between_two_calls_are_noted_and_fail_nothing():
     (result,) = oracle.check("linear", forward=restless)
     assert result.status == "passed"
     assert result.notes == {"two calls with the same arguments gave different bits"}
+
+
+def test_a_function_that_computes_nothing_is_wrong():
+    with pytest.raises(oracle.Disagreement, match="relu must compute one of"):
+        oracle.check("relu", forward=lambda x: oracle.NOT_COMPUTED)
+
+
+@pytest.mark.parametrize("target", ["", "leaves.py"])
+def test_a_target_that_cannot_be_loaded_is_refused(target, tmp_path, monkeypatch, capsys):
+    (tmp_path / "leaves.py").write_text("import sys; sys.exit(0)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", target, "--op", "relu"]) == 2
+    assert "target must be" in capsys.readouterr().err

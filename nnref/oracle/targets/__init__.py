@@ -49,7 +49,7 @@ def resolve(name: str) -> Any:
         for part in filter(None, attribute.split(".")):
             target = getattr(target, part)
         return target
-    except Exception as error:  # a target's own import may fail in any way
+    except (Exception, SystemExit) as error:  # a target's own import may fail in any way
         what = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
         refuse(OptionError, "resolve", "target", what, f"{name!r} ({type(error).__name__}: {error})")
 
