@@ -16,9 +16,7 @@ c = x − μ̂ is off by e_c = e_μ + u(|x−μ| + e_μ), and
 
     x̂ is off by  e_x̂ = r·(e_c(1 + ρ) + |x−μ|ρ)
 
-y = x̂γ + β: |γ|·e_x̂ + γ_6(|γ||x̂| + |β|). Folded, with s = γr, x·s + (β − μ·s) rounds terms of the size of x·s and
-μ·s instead: γ_6(|γ|r(|x| + |μ|) + |β|), which is at least as large, and covers both forms. A single pass,
-σ̂² = mean(x²) − μ̂², has instead
+y = x̂γ + β: |γ|·e_x̂ + γ_6(|γ||x̂| + |β|). A single pass, σ̂² = mean(x²) − μ̂², has instead
 
     e_v  = γ_{n+4}(mean(x²) + μ²) + 2|μ|·e_μ + e_μ² + 2u·v
 
@@ -139,10 +137,10 @@ def _statistics(x: Array, eps: float, precision: Precision, one_pass: bool) -> _
 def batch_norm2d_train(
     x: Array, gamma_: Array, beta: Array, *, eps: float, precision: Precision, one_pass: bool = False
 ) -> Allowance:
-    """|γ|·e_x̂ + γ_6(|γ|r(|x| + |μ|) + |γ|·e_x̂ + |β|); see the module."""
+    """|γ|·e_x̂ + γ_6(|γ|(|x̂| + e_x̂) + |β|); see the module."""
     s = _statistics(x, eps, precision, one_pass)
     g, b = _c(np.abs(gamma_)), _c(np.abs(beta))
-    magnitude = g * s.r * (np.abs(x) + np.abs(_c(batch_statistics(x)[0]))) + b
+    magnitude = g * s.x_hat + b
     bound = g * s.e_x_hat + (gamma(6, precision.u) + precision.u_in) * (magnitude + g * s.e_x_hat)
     return Allowance(bound + 6 * precision.eta * (1 + s.r), magnitude + s.size)
 
