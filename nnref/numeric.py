@@ -144,13 +144,6 @@ def sum_over(array: Array, axis: int | tuple[int, ...], *like: Array) -> Array:
     return np.asarray(array.sum(axis=axis, initial=_zero((array, *like))), object)
 
 
-def kept(array: Array, mask: Array) -> Array:
-    """``np.where(mask, array, 0)``; of floats by their bits, so that no branch is mispredicted."""
-    if array.dtype.kind != "f" or array.itemsize > 8:
-        return np.where(mask, array, zeros((), array))
-    return np.asarray((array.view(f"u{array.itemsize}") * mask).view(array.dtype))
-
-
 def negative_infinity(like: Array) -> Any:
     """−inf, which is below every element; in an object array too, since exact elements compare with it."""
     return like.dtype.type("-inf") if like.dtype != object else float("-inf")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, kept, layer_function, zeros
+from ..numeric import Array, layer_function, zeros
 
 __all__ = ["ReLU", "relu", "relu_backward"]
 
@@ -47,7 +47,7 @@ def relu_backward(dy: Array, x: Array) -> tuple[Array]:
     (array([0., 0., 7.]),)
     """
     expect_shape("relu_backward", "dy", dy, x.shape)
-    return (kept(dy, ~(x <= 0)),)
+    return (np.where(x <= 0, zeros((), dy), dy),)
 
 
 class ReLU(Layer):
