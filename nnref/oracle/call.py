@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..numeric import Array
 from . import floating_point
 from .case import Case
 from .data import Arrays, laid_out
@@ -42,27 +41,32 @@ class Answer:
 def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
     """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
     given = [None if a is None else laid_out(a, case.layout) for a in arrays.values()]
+    told = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
+    environment, changed = floating_point.save(), ""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             before = _global_state()
-            result = results_of(function, case, given, options)
-            after = _global_state()
-            outputs = result if isinstance(result, tuple) else (result,)
+            try:
+                result = results_of(function, case, given, told)
+            finally:
+                after = _global_state()
+                changed = next((what for what, was in before.items() if after[what] != was), "")
+        outputs = result if isinstance(result, tuple) else (result,)
     except Unsupported as reason:
-        return Answer(unsupported=str(reason) or "no reason given")
+        return Answer(unsupported=_text(reason) or "no reason given")
     except TargetDied as death:
         return Answer(finding=Finding(death.kind, str(death)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
-        floating_point.restore()
-        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_brief(error)}"))
-    for what, was in before.items():
-        if after[what] != was:
-            floating_point.restore()
-            return Answer(finding=Finding("global state", f"{case.function} changed {what}"))
-    return Answer(outputs, _side_effect(case, arrays, given, outputs))
+        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_text(error)}"))
+    finally:
+        if changed:
+            floating_point.restore(environment)
+    if changed:
+        return Answer(finding=Finding("global state", f"{case.function} changed {changed}"))
+    return Answer(outputs, _side_effect(case, {**arrays, **options}, [*given, *told.values()], outputs))
 
 
 def _global_state() -> dict[str, Any]:
@@ -71,11 +75,8 @@ def _global_state() -> dict[str, Any]:
     return {
         "np.seterr": np.geterr(),
         "NumPy's global random state": (random["state"]["pos"], random["state"]["key"][:2].tobytes()),
-        "the handling of subnormal numbers (flush to zero)": bool(LEAST_NORMAL / TWO),
+        **floating_point.observed(),
     }
-
-
-LEAST_NORMAL, TWO = np.float32(2.0**-126), np.float32(2)
 
 
 def results_of(function: Callable[..., Any], case: Case, given: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -95,22 +96,22 @@ def results_of(function: Callable[..., Any], case: Case, given: Sequence[Any], o
 
 def _array(what: str, value: Any) -> Any:
     """NumPy's view of whatever a target returns; None and NOT_COMPUTED are left to the judge."""
-    if value is None or value is NOT_COMPUTED or isinstance(value, np.ndarray):
-        array = value
-    elif hasattr(value, "__dlpack__"):
-        array = np.from_dlpack(value)
-    else:
-        array = np.asarray(value)
-    if isinstance(array, np.ndarray) and (array.dtype.hasobject or array.dtype.kind in "SUMm"):
+    if value is None or value is NOT_COMPUTED:
+        return value
+    speaks_dlpack = hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)
+    array = np.from_dlpack(value) if speaks_dlpack else np.asarray(value)
+    if array.dtype.hasobject or array.dtype.kind in "SUMm":
         raise TypeError(f"{what} is no array of numbers but {type(value).__name__} of dtype {array.dtype}")
     return array
 
 
-def _side_effect(case: Case, arrays: Arrays, given: list[Array | None], outputs: tuple[Any, ...]) -> Finding | None:
-    for (name, original), array in zip(arrays.items(), given, strict=True):
-        if original is None or array is None:
+def _side_effect(
+    case: Case, originals: Mapping[str, Any], given: Sequence[Any], outputs: tuple[Any, ...]
+) -> Finding | None:
+    for (name, original), array in zip(originals.items(), given, strict=True):
+        if not isinstance(original, np.ndarray):
             continue
-        if original.tobytes() != array.tobytes():
+        if original.shape != array.shape or original.tobytes() != array.tobytes():
             return Finding("input modified", f"{case.function} wrote into its input {name}")
         for output in outputs:
             if isinstance(output, np.ndarray) and np.may_share_memory(output, array) and output.size:
@@ -118,6 +119,10 @@ def _side_effect(case: Case, arrays: Arrays, given: list[Array | None], outputs:
     return None
 
 
-def _brief(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+def _text(error: BaseException) -> str:
+    """What an error says, on one line and not without end."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # even this is a target's own code
+        text = "(whose text cannot be had)"
     return text if len(text) <= 300 else text[:297] + "..."

@@ -9,8 +9,12 @@ dyadic         the same over four: exact as well, but with bits behind the point
 normal         near N(0, 1), every array scaled by its own 10^U(−3, 3) (half precision: U(−1, 1))
 adversarial    cancelling pairs; or a large mean with a small spread; or one huge among small
 one_hot        a single 1 in the image (backward: in the cotangent), all else whole numbers
-special        NaN, ±inf, ±0, subnormals, ties or nothing but −inf, in one array; all else normal
+special        NaN, ±inf, ±0, subnormals, ties or nothing but −inf, in one array; all else normal; every fourth seed
+               NaN or ±inf in a parameter, where that is unambiguous
 =============  =====================================================================================================
+
+In the layout "expanded" the cotangent (forward: the image) has one value for every plane of pixels, or of two axes one
+row for all samples, so that a stride of 0 can stand for them.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import numpy as np
 from ..bounds import format_of
 from ..numeric import Array
 from .case import Case
+from .floating_point import undisturbed
 from .operations import Shape
 
 __all__ = ["Arrays", "arrays_of", "laid_out", "quantum_of"]
@@ -31,6 +36,7 @@ __all__ = ["Arrays", "arrays_of", "laid_out", "quantum_of"]
 Arrays = dict[str, "Array | None"]
 VARIANCES = ("var", "running_var")
 POSITIVE = (*VARIANCES, "inv_std")
+EXACT = ("integers", "dyadic", "one_hot")
 WITHOUT_QUANTUM = ("sigmoid", "tanh", "softmax_cross_entropy", "network")  # the bound of a network finds its own
 # (s, ε) with s² + ε a power of four, for a batch of values μ ± s
 SPREADS = ((1, 3), (1, 15), (3, 7), (2, 12))
@@ -65,6 +71,7 @@ class Raw:
         return 10.0 ** ((self.one(1 << 20) * 2.0**-20 * 2 - 1) * decades)
 
 
+@undisturbed
 def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     """Arrays by name, in the order of the call, in the case's dtype, contiguous; and the options.
 
@@ -75,9 +82,10 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     """
     operation, raw = case.operation, Raw(case.seed)
     shapes, fill = case.shapes, FILLS[case.mode]
-    arrays: Arrays = {n: None if shape is None else fill(raw, n, shape, case) for n, shape in shapes.items()}
+    drawn = shapes | _expandable(case)
+    arrays: Arrays = {n: None if shape is None else fill(raw, n, shape, case) for n, shape in drawn.items()}
     options = operation.options(case.geometry)
-    if case.mode in ("integers", "dyadic", "one_hot"):
+    if case.mode in EXACT:
         _make_roots_exact(raw, arrays, options, case)
     if case.op == "softmax_cross_entropy":
         n, classes = shapes["x"] or (0, 0)
@@ -87,8 +95,26 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     if case.mode == "special":
         _sprinkle(raw, arrays, case)
     dtype = dtype_of(case.dtype)
-    with np.errstate(over="ignore"):
-        return {n: None if a is None else a.astype(dtype) for n, a in arrays.items()}, options
+    return {n: None if a is None else _whole(a.astype(dtype), shapes[n]) for n, a in arrays.items()}, options
+
+
+def _expandable(case: Case) -> dict[str, Shape]:
+    """What is repeated in the layout "expanded", with the shape of what is not: (N,C,H,W) -> (N,C,1,1)."""
+    name = "dy" if case.direction == "backward" else "x"
+    shape = case.shapes.get(name)
+    paired = case.function == "batch_norm2d_train" and case.mode in EXACT  # the batch has to be μ ± s
+    return {name: _once(shape)} if case.layout == "expanded" and shape is not None and not paired else {}
+
+
+def _once(shape: Shape) -> Shape:
+    """One pixel of every plane, one row of a matrix."""
+    if len(shape) < 2:
+        return shape
+    return (*shape[:-2], min(1, shape[-2]), 1 if len(shape) > 2 else shape[-1])
+
+
+def _whole(array: Array, shape: Shape | None) -> Array:
+    return np.array(np.broadcast_to(array, array.shape if shape is None else shape), order="C")
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
@@ -105,7 +131,7 @@ def quantum_of(case: Case) -> float | None:
 
     A sum of such multiples is exact, in any order, while its magnitude is at most 2^bits quanta.
     """
-    if case.mode not in ("integers", "dyadic", "one_hot") or case.op in WITHOUT_QUANTUM:
+    if case.mode not in EXACT or case.op in WITHOUT_QUANTUM:
         return None
     g, fine = case.geometry, 2.0**-2 if case.mode == "dyadic" else 1.0
     if case.op == "batch_norm2d_train":
@@ -206,7 +232,14 @@ def _one_hot(raw: Raw, arrays: Arrays, name: str) -> None:
 
 
 def _sprinkle(raw: Raw, arrays: Arrays, case: Case) -> None:
-    """NaN and infinities; or subnormals; or ties and signed zeros; or nothing but −inf."""
+    """NaN and infinities; or subnormals; or ties and signed zeros; or nothing but −inf; or all in a parameter."""
+    parameters = _special_parameters(arrays, case)
+    if parameters and case.seed % 4 == 3:
+        name, value = parameters[case.seed // 4 % len(parameters)]
+        array = arrays[name]
+        if array is not None:
+            array.flat[raw.one(array.size)] = value
+        return
     name = _special_array(raw, arrays, case)
     array = arrays.get(name)
     if array is None or not array.size:
@@ -237,17 +270,68 @@ def _special_array(raw: Raw, arrays: Arrays, case: Case) -> str:
     return candidates[raw.one(len(candidates))] if candidates else "x"
 
 
+def _special_parameters(arrays: Arrays, case: Case) -> list[tuple[str, float]]:
+    """Parameters with what they may hold.
+
+    A NaN in a weight goes where it is multiplied by every window and nothing stored, such as padding. An infinity goes
+    where it is only added: times G, which may be 0, or less itself it is NaN in one form of batch norm and not in
+    another.
+    """
+    found = [(name, np.nan) for name in ("bias", "gamma", "beta", "mean", "var") if arrays.get(name) is not None]
+    found += [(name, sign * np.inf) for name, _ in found if name in ("bias", "beta") for sign in (1, -1)]
+    padded = any(case.geometry.get("padding", (0,))) or any(case.geometry.get("output_padding", (0,)))
+    slides = "backward" if case.op == "conv_transpose2d" else "forward"  # the direction in which no dy is padded
+    whole = case.op == "linear" or (case.op in ("conv2d", "depthwise_conv2d", "conv_transpose2d") and not padded)
+    if whole and (case.op == "linear" or case.direction == slides):
+        found.append(("weight", np.nan))
+    return found
+
+
 def laid_out(array: Array, layout: str) -> Array:
-    """A fresh array of the same values in another memory layout."""
-    if layout == "strided" and array.ndim:
-        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
-        view = wide[..., ::2]
-    elif layout == "reversed" and array.ndim:
-        view = np.zeros(array.shape, array.dtype)[..., ::-1]
-    elif layout == "misaligned":
-        view = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
-    else:
-        view = np.empty(array.shape, array.dtype)
+    """A fresh array of the same values in another memory layout; one that repeats nothing is not expanded."""
+    view = MEMORY.get(layout, np.empty)(array.shape, array.dtype)
     view[...] = array
+    if layout == "expanded":
+        once = array[(..., *map(slice, _once(array.shape)))].copy()
+        repeated = np.broadcast_to(once, array.shape)
+        view = repeated if repeated.tobytes() == array.tobytes() else view
     view.flags.writeable = layout != "readonly"
     return view
+
+
+def _strided(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros((*shape[:-1], 2 * shape[-1]), dtype)[..., ::2] if shape else np.empty(shape, dtype)
+
+
+def _reversed(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(shape, dtype)[..., ::-1] if shape else np.empty(shape, dtype)
+
+
+def _misaligned(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(prod(shape) * dtype.itemsize + 1, np.uint8)[1:].view(dtype).reshape(shape)
+
+
+def _cropped(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """In the middle of NaN, one on every side of every axis."""
+    return np.full([extent + 2 for extent in shape], np.nan, dtype)[(..., *[slice(1, -1)] * len(shape))]
+
+
+def _transposed(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.empty(shape[::-1], dtype).T
+
+
+def _channels_last(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """(N,H,W,C) seen as (N,C,H,W); a matrix has its channels last as it is."""
+    memory = np.empty((*shape[:1], *shape[2:], *shape[1:2]), dtype)
+    return np.moveaxis(memory, -1, 1) if len(shape) > 1 else memory
+
+
+# empty memory of a shape
+MEMORY: dict[str, Callable[[Shape, "np.dtype[Any]"], Array]] = {
+    "strided": _strided,
+    "reversed": _reversed,
+    "misaligned": _misaligned,
+    "cropped": _cropped,
+    "transposed": _transposed,
+    "channels_last": _channels_last,
+}

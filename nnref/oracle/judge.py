@@ -18,6 +18,7 @@ from ..numeric import Array
 from .case import Case
 from .data import dtype_of
 from .declaration import Declaration
+from .floating_point import undisturbed
 from .reference import Expectation
 
 __all__ = ["NOT_COMPUTED", "Finding", "Settled", "Verdict", "judge", "judge_settled", "output_names", "settle"]
@@ -57,11 +58,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A finding or none, and the largest |got − exact| / bound."""
+    """A finding or none, the largest |got − exact| / bound, and of how many elements there was a verdict, or none."""
 
     finding: Finding | None = None
     margin: float = 0.0
-    judged: int = 0  # elements
+    judged: int = 0
+    left: int = 0
 
 
 def output_names(case: Case) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ def judge(case: Case, outputs: tuple[Any, ...], expected: Expectation, declares:
     return judge_settled(case, outputs, settle(case, expected, declares), declares)
 
 
+@undisturbed
 def settle(case: Case, expected: Expectation, declares: Declaration) -> Settled:
     """The exact results, each with the bound that its elements are held to.
 
@@ -87,6 +90,7 @@ def settle(case: Case, expected: Expectation, declares: Declaration) -> Settled:
     return tuple(None if pair is None else (pair[0], _bound(case, *pair, declares)) for pair in expected)
 
 
+@undisturbed
 def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, declares: Declaration) -> Verdict:
     """Hold the outputs of a target against exact results and their bounds, from `settle`."""
     names = output_names(case)
@@ -94,7 +98,7 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
         return _wrong("structure", f"{case.function} must return {len(expected)} results {names}, got {len(outputs)}")
     if all(got is NOT_COMPUTED for got in outputs):
         return _wrong("structure", f"{case.function} must compute one of {names} at least, got none")
-    margin, judged = 0.0, 0
+    margin, judged, left = 0.0, 0, 0
     for name, got, want in zip(names, outputs, expected, strict=True):
         if got is NOT_COMPUTED:
             continue
@@ -106,8 +110,8 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
         verdict = _judge_output(case, name, got, *want, declares)
         if verdict.finding:
             return verdict
-        margin, judged = max(margin, verdict.margin), judged + verdict.judged
-    return Verdict(None, margin, judged)
+        margin, judged, left = max(margin, verdict.margin), judged + verdict.judged, left + verdict.left
+    return Verdict(None, margin, judged, left)
 
 
 def _judge_output(case: Case, name: str, got: Any, exact: Array, bound: Array, declares: Declaration) -> Verdict:
@@ -115,17 +119,18 @@ def _judge_output(case: Case, name: str, got: Any, exact: Array, bound: Array, d
         return _wrong("shape", f"{name} must have shape {exact.shape}, got {got.shape}", name)
     if got.dtype != dtype_of(case.dtype):
         return _wrong("dtype", f"{name} must have dtype {case.dtype}, got {got.dtype}", name)
-    with np.errstate(all="ignore"):
-        error, value = _error(got, exact), exact.astype(np.float64)
-        settled = ~np.isnan(bound)
-        if np.all((error <= bound) | ~settled):
-            ratio = np.where(settled & (bound > 0), error / np.where(bound > 0, bound, 1), 0)
-            return Verdict(None, float(ratio.max(initial=0)), int(settled.sum()))
-        wide = got.astype(np.float64)
-        wrong = ~_right(case, wide, value, error, bound, declares) & settled
+    error, value = _error(got, exact), exact.astype(np.float64)
+    settled = ~np.isnan(bound)
+    judged = int(settled.sum())
+    left = bound.size - judged
+    if np.all((error <= bound) | ~settled):
+        ratio = np.where(settled & (bound > 0), error / np.where(bound > 0, bound, 1), 0)
+        return Verdict(None, float(ratio.max(initial=0)), judged, left)
+    wide = got.astype(np.float64)
+    wrong = ~_right(case, wide, value, error, bound, declares) & settled
     if not wrong.any():
-        return Verdict(None, 0.0, int(settled.sum()))
-    return Verdict(_worst(name, wide, value, error, bound, wrong), np.inf, int(settled.sum()))
+        return Verdict(None, 0.0, judged, left)
+    return Verdict(_worst(name, wide, value, error, bound, wrong), np.inf, judged, left)
 
 
 def _error(got: Array, exact: Array) -> Array:
@@ -141,16 +146,15 @@ def _error(got: Array, exact: Array) -> Array:
 def _bound(case: Case, result: Array, allowance: Allowance, declares: Declaration) -> Array:
     precision = declares.precision(case.dtype)
     storage, bound = precision.storage, allowance.bound
-    with np.errstate(all="ignore"):
-        exact = result.astype(np.float64)
-        if precision.flush and _is_selection(case):
-            bound = bound + storage.normal
-        if storage.bits < precision.accumulate.bits:
-            lost = storage.normal if precision.flush else storage.subnormal
-            rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
-            bound = np.where(bound == 0, 0.0 if _is_selection(case) else bound, rounded)
-        bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
-        fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
+    exact = result.astype(np.float64)
+    if precision.flush and _is_selection(case):
+        bound = bound + storage.normal
+    if storage.bits < precision.accumulate.bits:
+        lost = storage.normal if precision.flush else storage.subnormal
+        rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
+        bound = np.where(bound == 0, 0.0 if _is_selection(case) else bound, rounded)
+    bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
+    fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
     return np.where(np.isfinite(exact), np.where(fits, bound, np.nan), 0.0)
 
 
@@ -170,9 +174,8 @@ def _right(case: Case, got: Array, exact: Array, error: Array, bound: Array, dec
 
 
 def _worst(name: str, got: Array, exact: Array, error: Array, bound: Array, wrong: Array) -> Finding:
-    with np.errstate(all="ignore"):
-        ratio = np.where(bound > 0, error / bound, error * np.finfo(float).max)  # a zero bound is the tightest
-        excess = np.where(wrong, np.nan_to_num(ratio, nan=np.inf), -1)
+    ratio = np.where(bound > 0, error / bound, error * np.finfo(float).max)  # a zero bound is the tightest
+    excess = np.where(wrong, np.nan_to_num(ratio, nan=np.inf), -1)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     e, g, b = float(exact[index]), float(got[index]), float(bound[index])
     margin = float(error[index]) / b if b > 0 and np.isfinite(e) else np.inf

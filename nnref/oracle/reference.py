@@ -21,6 +21,7 @@ from ..numeric import Array
 from .case import Case
 from .data import Arrays, quantum_of
 from .declaration import Declaration
+from .floating_point import undisturbed
 
 __all__ = ["Expectation", "expectation"]
 
@@ -28,19 +29,19 @@ __all__ = ["Expectation", "expectation"]
 Expectation = tuple["tuple[Array, Allowance] | None", ...]
 
 
+@undisturbed
 def expectation(case: Case, arrays: Arrays, options: dict[str, Any], declares: Declaration) -> Expectation:
     """Exact results of a case, in float64 or Decimal, each with its `Allowance` under the target's declaration."""
-    with np.errstate(all="ignore"):
-        wide = [None if a is None else a.astype(np.float64) for a in arrays.values()]
-        allowances = _allowances(case, wide, options, declares)
-        if case.dtype != "float64" or all(a is None or not a.bound.any() for a in allowances):
-            results = _results(case, wide, options)
-        elif case.mode == "special":  # Decimal has no arithmetic for these; two right results differ by twice the bound
-            allowances = tuple(None if a is None else Allowance(2 * a.bound, a.magnitude) for a in allowances)
-            results = _results(case, wide, options)
-        else:
-            with fifty_digits():
-                results = _results(case, [None if a is None else decimals(a) for a in wide], options)
+    wide = [None if a is None else a.astype(np.float64) for a in arrays.values()]
+    allowances = _allowances(case, wide, options, declares)
+    if case.dtype != "float64" or all(a is None or not a.bound.any() for a in allowances):
+        results = _results(case, wide, options)
+    elif case.mode == "special":  # Decimal has no arithmetic for these; two right results differ by twice the bound
+        allowances = tuple(None if a is None else Allowance(2 * a.bound, a.magnitude) for a in allowances)
+        results = _results(case, wide, options)
+    else:
+        with fifty_digits():
+            results = _results(case, [None if a is None else decimals(a) for a in wide], options)
     return tuple(None if r is None or a is None else (r, a) for r, a in zip(results, allowances, strict=True))
 
 

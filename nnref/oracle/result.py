@@ -68,6 +68,7 @@ class Result:
     Attributes
     ----------
     cases : how many were judged
+    without_verdict : of these, passing ones in which no value was judged, for there is none, or no bound
     margins : |got − exact| / bound of the passing cases that have a bound, the largest element of each
     failures : at most one for each data mode, at its smallest case
     known : reason of a known deviation -> [cases that deviate, cases that match and pass]
@@ -80,6 +81,7 @@ class Result:
     direction: str
     dtype: str
     cases: int = 0
+    without_verdict: int = 0
     margins: list[float] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     known: dict[str, list[int]] = field(default_factory=dict)
@@ -103,7 +105,7 @@ class Result:
             return "failed"
         if any(deviating for deviating, _ in self.known.values()):
             return "known deviation"
-        return "passed" if self.cases else "unsupported"
+        return "passed" if self.cases > self.without_verdict else "unsupported"
 
     @property
     def max_margin(self) -> float:
@@ -138,6 +140,7 @@ class Result:
             "dtype": self.dtype,
             "status": self.status,
             "cases": self.cases,
+            "without_verdict": self.without_verdict,
             "margin_max": plain(self.max_margin),
             "margin_median": plain(self.median_margin),
             "margins": [plain(margin) for margin in self.quantiles()],
@@ -157,6 +160,7 @@ class Result:
             data["direction"],
             data["dtype"],
             data["cases"],
+            data.get("without_verdict", 0),
             [float(margin) for margin in data["margins"]],
             [Failure.from_dict(failure) for failure in data["failures"]],
             data["known"],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis
+import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 
 from .call import call
@@ -23,7 +24,7 @@ from .deviations import Deviation
 from .diagnosis import behaves_as
 from .draw import cases
 from .geometries import critical_sizes, small_geometries, usual_layers
-from .judge import Verdict, judge
+from .judge import Finding, Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
 from .result import Failure, Result
@@ -33,15 +34,16 @@ __all__ = ["Tester", "drawn", "search"]
 
 STRICTEST = Declaration()
 BATCH = 250  # drawn cases
-REPEATED = 16  # calls made twice, to see whether the bits are the same
+REPEATED = 16  # every so many cases one is called twice, to see whether the bits are the same
 
 
 @dataclass(frozen=True)
 class Tester:
-    """A target's function under one declaration: case -> verdict."""
+    """A target's function under one declaration: case -> verdict. It holds on to the results of the last call."""
 
     function: Callable[..., Any]
     declares: Declaration = STRICTEST
+    held: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     def verdict(self, case: Case) -> Verdict | str:
         """The verdict on one case, or the reason why the target does not support it."""
@@ -49,9 +51,16 @@ class Tester:
         answer = call(self.function, case, arrays, options)
         if answer.unsupported is not None:
             return answer.unsupported
-        if answer.finding:
-            return Verdict(answer.finding, float("inf"))
+        if finding := answer.finding or self._reused(case, answer.outputs):
+            return Verdict(finding, float("inf"))
         return judge(case, answer.outputs, expectation(case, arrays, options, self.declares), self.declares)
+
+    def _reused(self, case: Case, outputs: tuple[Any, ...]) -> Finding | None:
+        """A finding where a result is memory of one that its caller still holds."""
+        results = [output for output in outputs if isinstance(output, np.ndarray) and output.size]
+        reused = any(np.may_share_memory(new, old) for new in results for old in self.held)
+        self.held[:] = results
+        return Finding("aliasing", f"{case.function} returned memory of an earlier result") if reused else None
 
     def same_bits_twice(self, case: Case) -> bool:
         """Whether two calls give the same bits."""
@@ -68,6 +77,7 @@ class _Search:
     deviations: Sequence[Deviation]
     advance: Callable[[int], None]
     failing: dict[str, Failure] = field(default_factory=dict)
+    undecided: int = 0
 
     def visit(self, case: Case) -> float:
         """Judge one case, note what came of it, and return its margin."""
@@ -89,7 +99,9 @@ class _Search:
             return 0.0
         if verdict.margin > 0:
             result.margins.append(verdict.margin)
-        if result.cases <= REPEATED and not self.tester.same_bits_twice(case):
+        result.without_verdict += not verdict.judged
+        self.undecided += not verdict.judged and verdict.left > 0
+        if result.cases % REPEATED == 1 and not self.tester.same_bits_twice(case):
             result.notes.add("two calls with the same arguments gave different bits")
         return verdict.margin
 
@@ -138,6 +150,9 @@ def search(
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)
     for failure in sorted(run.failing.values(), key=lambda failure: modes.index(failure.case.mode)):
         run.result.failures.append(run.explained(failure))
+    if run.undecided:
+        why = "intermediate results may overflow there, or no bound follows"
+        run.result.notes.add(f"no verdict on any value in {run.undecided} of {run.result.cases} cases: {why}")
     run.result.seconds = time.perf_counter() - started
     return run.result
 

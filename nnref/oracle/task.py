@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import floating_point
 from .case import MODES
 from .declaration import Declaration
 from .deviations import Deviation
@@ -106,6 +107,7 @@ def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Functio
         advance=advance,
     )
     result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
+    result.notes.update(f"{what} is not the default: something loaded set it" for what in floating_point.disturbed())
     if task.declares is None and (said := declares.said()):
         result.notes.add("the target declares " + ", ".join(f"{name}={value}" for name, value in said.items()))
     return result

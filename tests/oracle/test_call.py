@@ -33,6 +33,17 @@ def writes(x):
     return np.zeros_like(x)
 
 
+def reshapes(x):
+    y = nnref.relu(x)
+    x.shape = (2, 1, 1, 1)
+    return y
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
 def sets_errors(x):
     np.seterr(over="raise")
     return nnref.relu(x)
@@ -62,6 +73,8 @@ ROWS = [
     (lambda x: x, "aliasing", "relu returned memory of its input x"),
     (lambda x: x[..., ::-1], "aliasing", "relu returned memory of its input x"),
     (writes, "input modified", "relu wrote into its input x"),
+    (reshapes, "input modified", "relu wrote into its input x"),
+    (raises(Mute()), "exception", "relu raised Mute: (whose text cannot be had)"),
     (sets_errors, "global state", "relu changed np.seterr"),
     (seeds, "global state", "relu changed NumPy's global random state"),
     (draws, "global state", "relu changed NumPy's global random state"),
@@ -77,6 +90,21 @@ def test_it_becomes_a_finding(function, kind, message):
     assert answer[0] == kind
     assert message in answer[1]
     assert np.geterr() == before
+
+
+def test_an_option_that_is_an_array_is_no_place_to_write_either():
+    case = parse("softmax_cross_entropy.forward float32 normal contiguous seed=0 N=3 C=4 sum=0")
+
+    def target(x, *, target, reduction):
+        y = nnref.softmax_cross_entropy(x, target=target, reduction=reduction)
+        target[...] = 0
+        return y
+
+    arrays, options = arrays_of(case)
+    before = options["target"].copy()
+    finding = call(target, case, arrays, options).finding
+    assert (finding.kind, finding.message) == ("input modified", f"{case.function} wrote into its input target")
+    assert (options["target"] == before).all()
 
 
 def test_warnings_of_a_target_are_its_own_business():
