@@ -1,8 +1,8 @@
 """The processor's state for floating-point numbers: how it rounds, and whether it takes subnormal numbers for zero.
 
-A kernel may change it in a call, or when it is loaded, and Python has no way to change it back; C has one. A target runs
-in the state that its user would have, and is told from what it leaves behind. What the oracle computes itself, it
-computes `undisturbed`.
+A kernel may change it in a call, or when it is loaded, and Python has no way to change it back; C has one. A target
+runs in the state that its user would have, and a call that leaves another is a finding. What the oracle computes
+itself, it computes `undisturbed`.
 """
 
 from __future__ import annotations
@@ -99,9 +99,8 @@ def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
                 if C is not None:
                     restore(C[1])
                 if wrong := disturbed():
-                    raise StateError(
-                        f"{function.__name__}: {' and '.join(wrong)} must be the default, and cannot be set"
-                    )
+                    what = " and ".join(wrong)
+                    raise StateError(f"{function.__name__}: {what} must be the default, and cannot be set here")
                 return function(*args, **kwargs)
             finally:
                 restore(found)
