@@ -6,9 +6,20 @@ Every message names the function, the argument, what was expected and what was g
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, NoReturn
 
-__all__ = ["DTypeError", "OptionError", "ShapeError", "StateError", "expect_shape", "refuse"]
+__all__ = [
+    "DTypeError",
+    "OptionError",
+    "ShapeError",
+    "StateError",
+    "expect_count",
+    "expect_divisor",
+    "expect_shape",
+    "is_int",
+    "refuse",
+]
 
 
 class ShapeError(ValueError):
@@ -53,3 +64,32 @@ def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | st
         if len(array.shape) == len(shape) and 0 in array.shape:
             expected += " with no empty axis but N"
         refuse(ShapeError, function, argument, expected, f"shape {array.shape}")
+
+
+def is_int(value: Any) -> bool:
+    """Whether `value` is an integer of Python or NumPy, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def expect_count(function: str, argument: str, value: Any) -> int:
+    """`value` as an int of Python, which no product overflows; an `OptionError` unless it is an int, at least 1.
+
+    >>> import numpy as np
+    >>> expect_count("Linear", "in_features", np.int8(100)) * 2
+    200
+    """
+    if not is_int(value) or value < 1:
+        refuse(OptionError, function, argument, "an int, at least 1", repr(value))
+    return int(value)
+
+
+def expect_divisor(function: str, argument: str, value: Any, whole: str, *counts: int) -> int:
+    """`value` as an int of Python; an `OptionError` unless it divides all `counts`, which `whole` says what they are.
+
+    >>> expect_divisor("conv2d", "groups", 3, "4 channels of x", 4)
+    Traceback (most recent call last):
+    nnref.errors.OptionError: conv2d: groups must be a divisor of the 4 channels of x, got 3
+    """
+    if not is_int(value) or value < 1 or any(count % int(value) for count in counts):
+        refuse(OptionError, function, argument, f"a divisor of the {whole}", repr(value))
+    return int(value)

@@ -7,7 +7,8 @@ A convolution is bilinear: y = F ∗ x. Held fixed in turn, its three arrays giv
     correlate_filters    dF = dy ∗ x      dy times the columns of x transposed
 
 `conv2d` uses the first forward and the other two backward; `conv_transpose2d` the second forward and the others
-backward. Work goes block by block of windows, so that scratch memory is bounded and stays in cache.
+backward; `depthwise_conv2d` the first and the last. Work goes block by block of windows, so that scratch memory is
+bounded and stays in cache.
 """
 
 from __future__ import annotations

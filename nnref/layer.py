@@ -6,17 +6,18 @@ A layer class names its two functions, its parameters and its options; everythin
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
-from .numeric import Array, floating_dtype
+from .numeric import Array, expect_exact, floating_dtype
 
-__all__ = ["Layer", "Sequential", "Sum", "expect_count", "initial_weight", "leaves"]
+__all__ = ["Layer", "Sequential", "Sum", "initial_weight", "leaves"]
 
 State = dict[str, Array]
 
@@ -52,14 +53,15 @@ class Layer:
         if unknown:
             refuse(OptionError, type(self).__name__, "options", f"among {sorted(self.defaults)}", unknown)
         self.params, self.buffers, self.grads = params or {}, buffers or {}, {}
-        self.options = {**self.defaults, **options}
+        whole = {name: int(value) for name, value in options.items() if isinstance(value, np.integer)}
+        self.options = {**self.defaults, **options, **whole}  # no product of ints of Python overflows
         self.training = True
         self._input: Array | None = None
         self.recorded_training = True
 
     @classmethod
     def from_arrays(cls, *, options: Mapping[str, Any] | None = None, **arrays: Array | None) -> Self:
-        """Make a layer of given parameters and buffers, of any dtype, not copied; a bias that is None is absent.
+        """Make a layer of copies of given parameters and buffers, of any dtype; a bias that is None is absent.
 
         Raises
         ------
@@ -75,13 +77,13 @@ class Layer:
             optional = f", of which {list(cls.optional_names)} may be absent" if cls.optional_names else ""
             refuse(StateError, f"{cls.__name__}.from_arrays", "arrays", f"{names}{optional}", sorted(given))
         layer = cls.__new__(cls)
-        params = {n: a for n in cls.parameter_names if (a := arrays.get(n)) is not None}
-        buffers = {n: a for n in cls.buffer_names if (a := arrays.get(n)) is not None}
+        params = {n: copy.copy(a) for n in cls.parameter_names if (a := arrays.get(n)) is not None}
+        buffers = {n: copy.copy(a) for n in cls.buffer_names if (a := arrays.get(n)) is not None}
         Layer.__init__(layer, params, buffers, **(options or {}))
         return layer
 
     def forward(self, x: Array) -> Array:
-        """Apply the function to x, and remember x and the mode for `backward`."""
+        """Apply the function to x, and remember x, which is not copied, and the mode for `backward`."""
         y = self.forward_fn(x, *self.params.values(), **self.options)
         self._input, self.recorded_training = x, self.training
         return y
@@ -114,17 +116,17 @@ class Layer:
 
     def state_dict(self) -> State:
         """Copies of parameters and buffers, under the names that torch gives them."""
-        return {name: array.copy() for name, array in (self.params | self.buffers).items()}
+        return {name: array.copy() for name, array in {**self.params, **self.buffers}.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Self:
         """Copy parameters and buffers from `state` (arrays, or tensors of torch), rounded to the layer's dtypes.
 
         Raises
         ------
-        StateError : a name is missing or unknown; nothing has been changed then.
+        StateError : a name is missing or unknown, or the layer's own array is read-only; nothing has been changed then.
         ShapeError, DTypeError : an array does not fit; nothing has been changed then.
         """
-        own = self.params | self.buffers
+        own = {**self.params, **self.buffers}
         if not isinstance(state, Mapping):
             function = f"{type(self).__name__}.load_state_dict"
             refuse(StateError, function, "state", "a mapping from names to arrays", type(state).__name__)
@@ -139,8 +141,12 @@ class Layer:
     def _fit(self, name: str, given: Any, own: Array) -> Array:
         array, function = np.asarray(given), f"{type(self).__name__}.load_state_dict"
         expect_shape(function, name, array, own.shape)
-        if not np.can_cast(array.dtype, own.dtype, "same_kind"):
+        if own.dtype == object:
+            expect_exact(function, name, array)
+        elif not np.can_cast(array.dtype, own.dtype, "same_kind"):
             refuse(DTypeError, function, name, f"castable to {own.dtype}", array.dtype)
+        if not own.flags.writeable:
+            refuse(StateError, function, name, "an array of the layer that can be written to", "a read-only one")
         return array
 
     def __repr__(self) -> str:
@@ -150,8 +156,42 @@ class Layer:
         return f"{type(self).__name__}({', '.join(shapes + options)})"
 
 
+class Merged(Mapping[str, Array]):
+    """The arrays of several layers, under the names ``<position>.<name>``; an assignment reaches the layer."""
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self._parts = parts
+
+    def _owner(self, name: str) -> tuple[Any, str]:
+        """The dict that has the array, and its name there."""
+        position, _, own = name.partition(".")
+        if not position.isdecimal() or int(position) >= len(self._parts) or own not in self._parts[int(position)]:
+            raise KeyError(name)
+        return self._parts[int(position)], own
+
+    def __getitem__(self, name: str) -> Array:
+        part, own = self._owner(name)
+        return np.asarray(part[own])
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        part, own = self._owner(name)
+        part[own] = array
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{position}.{name}" for position, part in enumerate(self._parts) for name in part)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 class Container(Layer):
-    """A layer made of layers, whose arrays carry the names ``<position>.<name>``, as in torch."""
+    """A layer made of layers, whose arrays carry the names ``<position>.<name>``, as in torch.
+
+    Its `params`, `grads` and `buffers` are views of those of its layers, and an assignment to one reaches its layer.
+    """
 
     def __init__(self, *layers: Layer) -> None:
         for position, layer in enumerate(layers):
@@ -162,22 +202,19 @@ class Container(Layer):
         self.training = True
 
     @property
-    def params(self) -> State:  # type: ignore[override]
+    def params(self) -> Merged:  # type: ignore[override]
         """Parameters of all layers, not copied."""
-        return self._merged("params")
+        return Merged([layer.params for layer in self.layers])
 
     @property
-    def grads(self) -> State:  # type: ignore[override]
+    def grads(self) -> Merged:  # type: ignore[override]
         """Gradients of all layers, from the last `backward`."""
-        return self._merged("grads")
+        return Merged([layer.grads for layer in self.layers])
 
     @property
-    def buffers(self) -> State:  # type: ignore[override]
+    def buffers(self) -> Merged:  # type: ignore[override]
         """Buffers of all layers, not copied."""
-        return self._merged("buffers")
-
-    def _merged(self, kind: str) -> State:
-        return {f"{i}.{n}": a for i, layer in enumerate(self.layers) for n, a in getattr(layer, kind).items()}
+        return Merged([layer.buffers for layer in self.layers])
 
     def train(self, mode: bool = True) -> Self:
         """Switch all layers to training, or with False to evaluation; returns the layer."""
@@ -269,13 +306,6 @@ class Sum(Container):
         for dx in others:
             first = first + dx
         return first
-
-
-def expect_count(function: str, **counts: Any) -> None:
-    """Raise `OptionError` unless every count is an int, at least 1."""
-    for argument, count in counts.items():
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-            refuse(OptionError, function, argument, "an int, at least 1", repr(count))
 
 
 def initial_weight(

@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from decimal import Decimal, getcontext, localcontext
+from fractions import Fraction
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -21,12 +22,16 @@ from .errors import DTypeError, refuse
 __all__ = [
     "Array",
     "constant",
+    "expect_exact",
     "expm1",
+    "expm1_of_decimal",
     "floating_dtype",
     "layer_function",
     "log",
     "negative_infinity",
     "sum_over",
+    "without_cancellation",
+    "working",
     "zeros",
 ]
 
@@ -34,9 +39,11 @@ Array = NDArray[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FLOATING = (np.float16, np.float32, np.float64, np.longdouble)
 HALF_PRECISION = ("float16", "bfloat16")
 DTYPES = "float16, float32, float64, longdouble, bfloat16"
 ACCEPTED = f"an array of {DTYPES} or exact elements (dtype object)"
+EXACT = "an object array of exact elements: Fraction, Decimal or a type of nnref.arithmetic"
 
 
 def layer_function(function: Callable[P, R]) -> Callable[P, R]:
@@ -44,8 +51,8 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
 
     The positional parameters of `function` are its arrays, the keyword-only ones its options. The arrays must be of
     one dtype, floating or object. Half precision (float16, bfloat16) computes in float32 and is rounded once, at the
-    end; every other dtype stays what it is. `function` gets every array in C order (copied if it is not), so that
-    sums round alike whatever the layout in memory. A 0-d result is an array, not a scalar.
+    end; every other dtype stays what it is. `function` gets every array in C order and native byte order (copied if it
+    is not), so that sums round alike whatever the layout in memory. A 0-d result is an array, not a scalar.
     """
     signature = inspect.signature(function)
     array_names = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -59,25 +66,49 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
             raise TypeError(f"{function.__name__}: {error}") from None
         arrays = {n: given[n] for n in array_names if n in given and not (given[n] is None and n in optional)}
         dtype = common_dtype(function.__name__, arrays)
-        working = np.float32 if dtype.name in HALF_PRECISION else dtype
-        given.update({name: np.asarray(array, working, order="C") for name, array in arrays.items()})
+        given.update({name: np.asarray(array, _working(dtype), order="C") for name, array in arrays.items()})
         return _delivered(function(**given), dtype)  # type: ignore[call-arg]
 
     return call
 
 
+def working(array: Array) -> Array:
+    """The array in the precision that layers compute in: float32 for half precision, as it is for anything else."""
+    return np.asarray(array, _working(array.dtype))
+
+
+def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float32) if dtype.name in HALF_PRECISION else dtype
+
+
 def common_dtype(function: str, arrays: Mapping[str, Any]) -> np.dtype[Any]:
     """Return the one dtype of all `arrays`, or raise `DTypeError`: nothing is promoted silently."""
-    first = ""
+    first, common = "", np.dtype(object)
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray | np.generic):
             refuse(DTypeError, function, name, ACCEPTED, type(array).__name__)
         if array.dtype != object and not _is_floating(array.dtype):
             refuse(DTypeError, function, name, ACCEPTED, array.dtype)
-        first = first or name
-        if array.dtype != arrays[first].dtype:
-            refuse(DTypeError, function, name, f"of the dtype of {first}, {arrays[first].dtype}", array.dtype)
-    return arrays[first].dtype
+        dtype = array.dtype.newbyteorder("=")
+        if not first:
+            first, common = name, dtype
+        if dtype != common:
+            refuse(DTypeError, function, name, f"of the dtype of {first}, {common}", dtype)
+        if dtype.hasobject:
+            expect_exact(function, name, array)
+    return common
+
+
+def expect_exact(function: str, name: str, array: Array | np.generic) -> None:
+    """Raise `DTypeError` at elements through which exactness leaks: an int becomes a float when it is divided.
+
+    The one float is the −∞ of a maximum of no pixel, which is exact.
+    """
+    for kind in dict.fromkeys(map(type, array.flat)):
+        if hasattr(kind, "constant") or issubclass(kind, Fraction | Decimal):
+            continue
+        if kind is not float or any(type(x) is float and x != float("-inf") for x in array.flat):
+            refuse(DTypeError, function, name, EXACT, kind.__name__)
 
 
 def floating_dtype(function: str, dtype: Any) -> np.dtype[Any]:
@@ -92,7 +123,7 @@ def floating_dtype(function: str, dtype: Any) -> np.dtype[Any]:
 
 
 def _is_floating(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype.name == "bfloat16"
+    return dtype.type in FLOATING or dtype.name == "bfloat16"
 
 
 def _delivered(result: Any, dtype: np.dtype[Any]) -> Any:
@@ -103,8 +134,8 @@ def _delivered(result: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _element(arrays: tuple[Array, ...]) -> Any:
-    """An element of the first array that has one, to be asked about its arithmetic."""
-    return next((array.flat[0] for array in arrays if array.size), 0)
+    """The first element that is no −∞ of a maximum of no pixel, to be asked about its arithmetic."""
+    return next((element for array in arrays for element in array.flat if type(element) is not float), 0)
 
 
 def zeros(shape: tuple[int, ...], *like: Array) -> Array:
@@ -154,19 +185,27 @@ def expm1(x: Array) -> Array:
     return np.asarray(np.expm1(x) if x.dtype != object else _expm1_of_elements(x))
 
 
-def _expm1_of_element(x: Any) -> Any:
-    if not isinstance(x, Decimal):
-        return x.expm1()
-    digits = getcontext().prec
-    if x.is_finite() and x.adjusted() < -digits:
-        return x + x * x / 2  # the next term is beyond the last digit
-    with localcontext() as context:  # as many more digits as the subtraction cancels
-        context.prec = digits + max(0, -x.adjusted()) + 2
-        difference = x.exp() - 1
-    return getcontext().plus(difference)
+def expm1_of_decimal(x: Decimal) -> Decimal:
+    """``exp(x) - 1``, accurate to the last digit of the current context for small `x` too.
+
+    >>> expm1_of_decimal(Decimal("1e-20"))
+    Decimal('1.000000000000000000005000000E-20')
+    """
+    return without_cancellation(x, lambda y: y.exp() - 1)
 
 
-_expm1_of_elements = np.frompyfunc(_expm1_of_element, 1, 1)
+def without_cancellation(x: Decimal, function: Callable[[Decimal], Decimal]) -> Decimal:
+    """function(x) = x + O(x²), computed with as many more digits as cancel in it."""
+    cancelled = -x.adjusted()
+    if not x or cancelled > getcontext().prec:
+        return getcontext().plus(x)  # the rest is below the last digit
+    with localcontext() as context:
+        context.prec += max(0, cancelled) + 3
+        result = function(x)
+    return getcontext().plus(result)
+
+
+_expm1_of_elements = np.frompyfunc(lambda x: expm1_of_decimal(x) if isinstance(x, Decimal) else x.expm1(), 1, 1)
 
 
 def log(x: Array) -> Array:

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import OptionError, ShapeError, refuse
+from .errors import OptionError, ShapeError, is_int, refuse
 from .numeric import Array, zeros
 
-__all__ = ["Pair", "Tap", "Windows", "gather", "is_int", "pair", "pair_of_pairs", "scatter"]
+__all__ = ["Pair", "Tap", "Windows", "gather", "pair", "pair_of_pairs", "scatter"]
 
 Pair = tuple[int, int]
 PAIR = "int or (vertical, horizontal)"
@@ -166,11 +166,6 @@ def pair(function: str, argument: str, value: Any, least: int) -> Pair:
     if len(both) != 2 or not all(is_int(item) and item >= least for item in both):
         refuse(OptionError, function, argument, f"{PAIR}, at least {least}", repr(value))
     return operator.index(both[0]), operator.index(both[1])
-
-
-def is_int(value: Any) -> bool:
-    """Whether `value` is an integer of Python or NumPy, and no bool."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def pair_of_pairs(function: str, argument: str, value: Any) -> tuple[Pair, Pair]:

@@ -1,5 +1,7 @@
 """Bad calls, one a row: each is refused, by the right error, with a message of function, argument, expected and got."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,7 @@ from nnref import (
     zero_pad2d,
     zero_pad2d_backward,
 )
+from nnref.arithmetic import rationals
 
 X = np.ones((2, 4, 5, 5))
 X3 = np.ones((4, 5, 5))
@@ -70,8 +73,10 @@ V, V3 = np.ones(4), np.ones(3)  # per channel of X, and too few
 LOGITS, TARGET = np.ones((2, 3)), np.array([0, 2])
 HALF = np.ones((2, 4, 5, 5), np.float16)
 NAN = float("nan")
+DECIMALS = Decimal(-1), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity")
 
 FLOATS = "an array of float16, float32, float64, longdouble, bfloat16 or exact elements (dtype object)"
+EXACT = "an object array of exact elements: Fraction, Decimal or a type of nnref.arithmetic"
 DTYPES = "float16, float32, float64, longdouble or bfloat16"
 PAIR = "int or (vertical, horizontal), at least 1"
 PADDING = "int or (vertical, horizontal) or ((top, bottom), (left, right)), at least 0"
@@ -97,6 +102,8 @@ BAD_CALLS = [
     (conv2d, (X.tolist(), W), {}, DTypeError, f"conv2d: x must be {FLOATS}, got list"),
     (conv2d, (X.astype(int), W), {}, DTypeError, f"conv2d: x must be {FLOATS}, got int64"),
     (conv2d, (X > 0, W), {}, DTypeError, f"conv2d: x must be {FLOATS}, got bool"),
+    (conv2d, (X.astype(int).astype(object), W), {}, DTypeError, f"conv2d: x must be {EXACT}, got int"),
+    (conv2d, (rationals(X), W.astype(object)), {}, DTypeError, f"conv2d: weight must be {EXACT}, got float"),
     (conv2d, (X * 1j, W), {}, DTypeError, f"conv2d: x must be {FLOATS}, got complex128"),
     (conv2d, (X, None), {}, DTypeError, f"conv2d: weight must be {FLOATS}, got NoneType"),
     (conv2d, (X,), {}, TypeError, "conv2d: missing a required argument: 'weight'"),
@@ -284,7 +291,7 @@ BAD_CALLS = [
     (batch_norm2d, (X, V, None, V, V), {}, DTypeError, f"batch_norm2d: beta must be {FLOATS}, got NoneType"),
     *[
         (batch_norm2d, (X, V, V, V, V), {"eps": eps}, OptionError, f"batch_norm2d: eps must be {EPS}, got {eps!r}")
-        for eps in (-1e-5, NAN, float("inf"), None, True, "1e-5", 1j, [0])
+        for eps in (-1e-5, NAN, float("inf"), None, True, "1e-5", 1j, [0], *DECIMALS)
     ],
     (
         batch_norm2d_backward,
@@ -426,13 +433,19 @@ BAD_CALLS = [
     (Conv2d, (0, 8, 3), {}, OptionError, f"Conv2d: in_channels must be {COUNT}, got 0"),
     (Conv2d, (3, 8.0, 3), {}, OptionError, f"Conv2d: out_channels must be {COUNT}, got 8.0"),
     (Conv2d, (3, 8, 0), {}, OptionError, f"Conv2d: kernel_size must be {PAIR}, got 0"),
-    (Conv2d, (4, 8, 3), {"groups": True}, OptionError, f"Conv2d: groups must be {COUNT}, got True"),
+    (
+        Conv2d,
+        (4, 8, 3),
+        {"groups": True},
+        OptionError,
+        "Conv2d: groups must be a divisor of the 4 in_channels and 8 out_channels, got True",
+    ),
     (
         Conv2d,
         (4, 8, 3),
         {"groups": 3},
         OptionError,
-        "Conv2d: groups must be a divisor of in_channels 4 and out_channels 8, got 3",
+        "Conv2d: groups must be a divisor of the 4 in_channels and 8 out_channels, got 3",
     ),
     (Conv2d, (4, 8, 3), {"dtype": int}, DTypeError, f"Conv2d: dtype must be {DTYPES}, got <class 'int'>"),
     (Conv2d, (4, 8, 3), {"dtype": "real"}, DTypeError, f"Conv2d: dtype must be {DTYPES}, got 'real'"),
@@ -441,7 +454,7 @@ BAD_CALLS = [
         (4, 8, 3),
         {"groups": 3},
         OptionError,
-        "ConvTranspose2d: groups must be a divisor of in_channels 4 and out_channels 8, got 3",
+        "ConvTranspose2d: groups must be a divisor of the 4 in_channels and 8 out_channels, got 3",
     ),
     (ConvTranspose2d, (4, "8", 3), {}, OptionError, f"ConvTranspose2d: out_channels must be {COUNT}, got '8'"),
     (DepthwiseConv2d, (4, 3), {"multiplier": 0}, OptionError, f"DepthwiseConv2d: multiplier must be {COUNT}, got 0"),

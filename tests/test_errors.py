@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from nnref import errors
-from nnref.errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
+from nnref.errors import (
+    DTypeError,
+    OptionError,
+    ShapeError,
+    StateError,
+    expect_count,
+    expect_divisor,
+    expect_shape,
+    is_int,
+    refuse,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +54,18 @@ def test_others_are_refused(shape, expected, message):
 def test_the_public_errors_are_the_four():
     classes = {name for name in errors.__all__ if name.endswith("Error")}
     assert classes == {"ShapeError", "DTypeError", "OptionError", "StateError"}
+
+
+@pytest.mark.parametrize("one", [1, np.int8(1), np.uint64(1)])
+def test_counts_come_out_as_ints_of_python(one):
+    assert is_int(one)
+    assert type(expect_count("f", "n", one)) is int
+    assert type(expect_divisor("f", "n", one, "4 channels", 4)) is int
+
+
+@pytest.mark.parametrize("other", [0, -1, True, np.True_, 1.0, np.float64(1), "1", None, np.array(1), [1]])
+def test_what_is_no_count_is_refused(other):
+    with pytest.raises(OptionError, match="f: n must be an int, at least 1, got "):
+        expect_count("f", "n", other)
+    with pytest.raises(OptionError, match="f: n must be a divisor of the 4 channels, got "):
+        expect_divisor("f", "n", other, "4 channels", 4)

@@ -9,6 +9,9 @@ import pytest
 from nnref import (
     BatchNorm2d,
     Conv2d,
+    ConvTranspose2d,
+    DepthwiseConv2d,
+    DTypeError,
     Flatten,
     Linear,
     MaxPool2d,
@@ -19,7 +22,9 @@ from nnref import (
     Sum,
     conv2d,
     conv2d_backward,
+    conv_transpose2d,
 )
+from nnref.algebra import fuse_conv_transpose_batch_norm
 from nnref.arithmetic import Rational, dual_variables, gradient, rationals
 
 
@@ -97,6 +102,19 @@ def test_layers_can_be_copied_and_pickled(duplicate):
     assert original.params["0.weight"].any()
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+def test_narrow_integers_of_numpy_do_not_overflow(kind):
+    """100·2 is no int8, and 100·3 no uint8."""
+    hundred, x = kind(100), np.ones((1, 100, 1, 1))
+    weight = np.ones((100, 3, 1, 1))
+    assert DepthwiseConv2d(hundred, kind(1), multiplier=kind(3)).params["weight"].shape == (300, 1, 1, 1)
+    transposed = ConvTranspose2d.from_arrays(weight=weight, bias=np.ones(300), options={"groups": hundred})
+    assert transposed(x).shape == conv_transpose2d(x, weight, groups=hundred).shape == (1, 300, 1, 1)
+    assert fuse_conv_transpose_batch_norm(transposed, BatchNorm2d(300, dtype=float).eval())(x).shape == (1, 300, 1, 1)
+    grouped = ConvTranspose2d(hundred, kind(200) if kind is np.uint8 else hundred, 1, groups=hundred, dtype=float)
+    assert grouped(x).shape[:2] in {(1, 100), (1, 200)}
+
+
 # state
 
 
@@ -145,6 +163,33 @@ def test_a_state_that_does_not_fit_changes_nothing():
         with pytest.raises((StateError, ShapeError, TypeError)):
             layer.load_state_dict(state)
         np.testing.assert_array_equal(layer.params["weight"], before["weight"])
+
+
+@pytest.mark.parametrize("given", [np.array([[0.5, 1.0]]), np.array([[1, 2]]), np.array([[1, 2]], object)])
+def test_exact_parameters_take_exact_elements_only(given):
+    layer = Linear.from_arrays(weight=rationals([[1, 2]]))
+    with pytest.raises(DTypeError, match=r"^Linear.load_state_dict: weight must be "):
+        layer.load_state_dict({"weight": given})
+    layer.load_state_dict({"weight": rationals([["1/3", 2]])})
+    assert layer.params["weight"][0, 0] == Rational(1, 3)
+
+
+def test_a_state_for_a_read_only_array_changes_nothing():
+    layer = Linear(2, 1, rng=0)
+    before = layer.state_dict()
+    layer.params["bias"].flags.writeable = False
+    with pytest.raises(StateError, match=r"^Linear.load_state_dict: bias must be an array of the layer that can be "):
+        layer.load_state_dict({name: array * 2 for name, array in before.items()})
+    np.testing.assert_array_equal(layer.params["weight"], before["weight"])
+
+
+def test_the_arrays_that_a_layer_is_made_of_are_never_written_to():
+    given = np.ones((1, 2), np.float32)
+    given.flags.writeable = False
+    layer = Linear.from_arrays(weight=given)
+    layer.params["weight"] -= 1
+    layer.load_state_dict({"weight": given * 3})
+    np.testing.assert_array_equal(given, 1)
 
 
 # containers
@@ -207,6 +252,26 @@ def test_parameters_of_a_container_are_the_layers_own():
     net = network()
     net.params["5.bias"][...] = 7
     assert (net[5].params["bias"] == 7).all()
+
+
+def test_an_assignment_to_a_container_s_arrays_reaches_the_layer():
+    net = Sequential(ReLU(), Sum(Linear(2, 2, dtype=float), BatchNorm2d(2)))
+    net.params["1.0.bias"] = np.array([5.0, 6.0])
+    net.params["1.0.bias"] -= 1
+    net.buffers["1.1.running_mean"] = np.array([7.0, 8.0])
+    np.testing.assert_array_equal(net[1][0].params["bias"], [4, 5])
+    np.testing.assert_array_equal(net[1][1].buffers["running_mean"], [7, 8])
+
+
+@pytest.mark.parametrize("name", ["weight", "0.weight", "1.0.wait", "1.2.weight", "-1.0.weight", "1", ""])
+def test_a_name_that_a_container_lacks_is_a_key_error(name):
+    net = Sequential(ReLU(), Sum(Linear(2, 2)))
+    with pytest.raises(KeyError):
+        net.params[name]
+    with pytest.raises(KeyError):
+        net.params[name] = np.zeros(2)
+    assert name not in net.params
+    assert len(net.params) == 2
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -29,6 +29,7 @@ ELEMENTS = [
     (dual_variables("x", [3]), Dual, Dual(Rational(0))),
     (max_plus([3]), MaxPlus, MaxPlus(float("-inf"))),
 ]
+NAN, INFINITY = float("nan"), float("inf")
 every_element = pytest.mark.parametrize(("like", "kind", "zero"), ELEMENTS, ids=[e[1].__name__ for e in ELEMENTS])
 
 
@@ -152,6 +153,8 @@ def test_functions_get_contiguous_arrays():
         (np.array([1j]), "complex128"),
         (np.array(["a"]), "<U1"),
         (np.array(["2000-01-01"], "M8[D]"), r"datetime64\[D\]"),
+        (np.ones(1, ml_dtypes.float8_e5m2), "float8_e5m2"),  # whose kind NumPy says is that of float16
+        (np.ones(1, ml_dtypes.float8_e4m3fn), "float8_e4m3fn"),
     ],
 )
 def test_what_is_no_array_of_floats_is_refused(x, got):
@@ -163,6 +166,29 @@ def test_what_is_no_array_of_floats_is_refused(x, got):
 def test_mixed_dtypes_are_refused(bias):
     with pytest.raises(DTypeError, match=r"^twice: bias must be of the dtype of x, float64, got "):
         twice(np.ones(1), bias)
+
+
+@pytest.mark.parametrize("element", [1, True, np.int64(1), 1.5, np.float32(1), NAN, INFINITY, 1j, "one", None])
+def test_elements_that_leak_exactness_are_refused_wherever_they_are(element):
+    mixed = np.array([Rational(1), element, float("-inf")], object)
+    with pytest.raises(DTypeError, match=f"x must be an object array of exact elements.*got {type(element).__name__}$"):
+        twice(mixed)
+
+
+@every_element
+def test_exact_elements_of_every_type_pass_and_so_does_a_maximum_of_no_pixel(like, kind, zero):
+    assert twice(like).dtype == object
+    assert twice(np.array([float("-inf")], object)) == float("-inf")
+    assert zeros((), np.array([float("-inf"), *like])) == zero
+
+
+def test_the_order_of_bytes_is_layout_and_no_dtype():
+    foreign, native = np.array([1.5], ">f8"), np.array([1.5], "<f8")
+    doubled, bias = twice(foreign, native)
+    assert doubled.dtype == bias.dtype == np.float64
+    assert doubled == 3
+    with pytest.raises(DTypeError, match="bias must be of the dtype of x, float64, got float32"):
+        twice(foreign, np.ones(1, ">f4"))
 
 
 def test_an_unknown_argument_is_python_s_own_error():

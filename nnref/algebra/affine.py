@@ -2,7 +2,8 @@
 
 The layer runs over polynomials, a variable in every pixel: if all outputs have degree 1 at most, their coefficients
 are the matrix. If it cannot, because it compares, divides or takes roots of pixels, two images are looked for whose
-midpoint it does not map to the midpoint of their outputs.
+midpoint it does not map to the midpoint of their outputs: among small numbers, and on rays ever farther from 0, because
+a bias may put the kink of a ReLU anywhere. Over rationals, unless the layer has an exponential or an irrational root.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Polynomial, decimal, fifty_digits, rational, rationals, variables
+from ..arithmetic import Polynomial, decimal, decimals, fifty_digits, rational, rationals, variables
 from ..errors import OptionError
 from ..layer import Layer, Sequential, Sum
 from ..layers.batch_norm2d import BatchNorm2d
 from ..numeric import Array, constant
 from .claim import Claim, Refutation, Sides
 from .given import Given, variances
-from .methods import Digits
+from .methods import Digits, SmallValues
 from .proving import refutation
-from .witness import find_witness
+from .witness import Values, find_witness
 
 __all__ = ["AffineMap", "as_matrix", "in_arithmetic", "is_affine"]
 
@@ -55,7 +56,7 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
     Parameters
     ----------
     layer : Layer, whose parameters count by their exact values; 1/√(σ² + ε) of a batch norm in evaluation counts as
-        the dtype of its parameters rounds it
+        the dtype of its parameters rounds it, and of exact parameters to fifty digits where it is irrational
     shape : of the input, with the batch
 
     Raises
@@ -68,7 +69,7 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
     array([[Rational(1, 2), Rational(1, 2), Rational(0)],
            [Rational(0), Rational(1, 2), Rational(1, 2)]], dtype=object)
     >>> print(is_affine(ReLU(), (1, 1)))
-    ReLU() is affine: refuted (50 digits, Decimal)
+    ReLU() is affine: refuted (small values, Rational)
       shape 1×1
       x = [[0]]
       y = [[1]]
@@ -77,8 +78,8 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
     """
     try:
         y = in_arithmetic(layer, rational)(variables("x", shape))
-    except (TypeError, ArithmeticError):  # no order, no division, no root of polynomials
-        return _counterexample(layer, shape)
+    except (TypeError, ArithmeticError) as error:  # no order, no division, no root of polynomials
+        return _counterexample(layer, shape, error)
     outputs = [p if isinstance(p, Polynomial) else Polynomial(p) for p in y.flat]
     if max((p.degree for p in outputs), default=0) > 1:
         return _counterexample(layer, shape)
@@ -124,8 +125,7 @@ def in_arithmetic(layer: Layer, element: Callable[[Any], Any]) -> Layer:
         return copy
     arrays = {name: _converted(array, element) for name, array in (layer.params | layer.buffers).items()}
     if isinstance(layer, BatchNorm2d) and not layer.training:
-        var = layer.buffers["running_var"]
-        inv_std = 1 / np.sqrt(var + constant(layer.options["eps"], var))
+        inv_std = _inv_std(layer.buffers["running_var"], layer.options["eps"])
         arrays["running_var"] = variances(_converted(inv_std, element), layer.options["eps"])
     return type(layer).from_arrays(options=layer.options, **arrays).train(layer.training)
 
@@ -134,21 +134,66 @@ def _converted(array: Array, element: Callable[[Any], Any]) -> Array:
     return np.asarray(np.frompyfunc(element, 1, 1)(array), object)
 
 
-def _midpoint_to_midpoint(layer: Layer, x: Array, y: Array) -> Sides:
-    with fifty_digits():
-        copy = in_arithmetic(layer, decimal)
-    return copy(x + y) + copy(x - y), 2 * copy(x)
+def _inv_std(var: Array, eps: Any) -> Array:
+    """1/√(σ² + ε), in fifty digits where it has none in the arithmetic of σ²."""
+    shifted = var + constant(eps, var)
+    try:
+        return np.asarray(1 / np.sqrt(shifted))
+    except ArithmeticError:  # no rational root
+        with fifty_digits():
+            return np.asarray(1 / np.sqrt(decimals(shifted)))
 
 
-def _counterexample(layer: Layer, shape: tuple[int, ...]) -> Refutation:
-    def two_inputs(given: Given, shape: tuple[int, ...]) -> tuple[Layer, Array, Array]:
-        return layer, given.image(*shape, name="x"), given.image(*shape, name="y")
-
-    name = f"{layer!r} is affine"
-    claim = Claim(name, "f(X+Y) + f(X-Y) = 2 f(X)", "", _midpoint_to_midpoint, two_inputs, ({"shape": shape},))
-    values = find_witness(claim, {"shape": shape}, Digits)
+def _counterexample(layer: Layer, shape: tuple[int, ...], error: Exception | None = None) -> Refutation:
+    """Two images whose midpoint is not mapped to the midpoint; `error` says why there is no formula."""
+    kind: type[Given] = SmallValues
+    claim, farthest = _affinity(layer, shape, kind, rational), 84
+    if not _is_defined(claim, shape):
+        kind = Digits
+        claim, farthest = _affinity(layer, shape, kind, decimal), 3
+    values = find_witness(claim, claim.cases[0], kind) or _on_a_ray(claim, kind, shape, farthest)
     if values is None:
-        raise ArithmeticError(
-            f"is_affine: undecided for {layer!r} on {shape}: no polynomial, yet no counterexample found"
-        )
-    return refutation(claim, Digits, {"shape": shape}, values)
+        reason = error or "its formula is no polynomial of degree 1"
+        raise ArithmeticError(f"is_affine: undecided for {layer!r} on {shape}: {reason}; yet no counterexample found")
+    return refutation(claim, kind, claim.cases[0], values)
+
+
+def _is_defined(claim: Claim, shape: tuple[int, ...]) -> bool:
+    """Whether the layer maps rationals to rationals, as it does at a random point: it has no exponential, no root."""
+    x, y = np.random.default_rng(0).integers(-99, 100, (2, *shape)).astype(object)
+    try:
+        claim.sides(Values({"x": x, "y": y}), claim.cases[0])
+    except (TypeError, AttributeError, ArithmeticError):
+        return False
+    return True
+
+
+def _affinity(layer: Layer, shape: tuple[int, ...], kind: type[Given], element: Callable[[Any], Any]) -> Claim:
+    """That the layer is affine, in the arithmetic of `element`."""
+
+    def midpoint_to_midpoint(layer: Layer, x: Array, y: Array) -> Sides:
+        return layer(x + y) + layer(x - y), 2 * layer(x)
+
+    def two_inputs(given: Given, shape: tuple[int, ...]) -> tuple[Layer, Array, Array]:
+        return in_arithmetic(layer, element), given.image(*shape, name="x"), given.image(*shape, name="y")
+
+    name, statement = f"{layer!r} is affine", "f(X+Y) + f(X-Y) = 2 f(X)"
+    return Claim(name, statement, "", midpoint_to_midpoint, two_inputs, ({"shape": shape},), kind.method)
+
+
+def _on_a_ray(claim: Claim, kind: type[Given], shape: tuple[int, ...], farthest: int) -> Values | None:
+    """A counterexample at 10, 100, … times a few small directions, up to 10 to the `farthest`.
+
+    From 0 and one step out, because an odd function has its midpoints right about 0. The quotient of two floats of 32
+    bits, which a kink may lie at, is below 10⁸⁴; where the arithmetic rounds, its error must not count as a difference.
+    """
+    random = np.random.default_rng(0)
+    directions = [np.ones(shape, int), *random.integers(-9, 10, (8, *shape))]
+    for exponent in range(1, farthest + 1):
+        for direction in directions:
+            y = direction.astype(object) * 10**exponent
+            for x in (0 * y, y):
+                values = Values({"x": x, "y": y}, kind)
+                if values.differ(claim, claim.cases[0]) is not None:
+                    return values
+    return None

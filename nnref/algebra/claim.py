@@ -77,6 +77,7 @@ class Certificate:
     covers, beyond : str, what is proved and what is not
     proof : bool, whether the method proves it for all it covers, or tests it at random points
     seed : int, of the random elements, if there are any
+    conditions : str, under which the claim holds
     """
 
     claim: str
@@ -88,6 +89,7 @@ class Certificate:
     beyond: str
     proof: bool = True
     seed: int = 0
+    conditions: str = ""
 
     @property
     def verdict(self) -> str:
@@ -96,7 +98,7 @@ class Certificate:
 
     def __str__(self) -> str:
         """Readable, several lines."""
-        lines = [f"{self.claim}: {self.verdict} ({self.method}, {self.arithmetic})"]
+        lines = [f"{self.claim}: {self.verdict} ({self.method}, {self.arithmetic})", *_where(self.conditions)]
         lines += [f"  {written(case)}: {found}" for case, found in zip(self.cases, self.evidence, strict=True)]
         return "\n".join([*lines, f"  covers {self.covers}", f"  does not cover {self.beyond}"])
 
@@ -123,6 +125,7 @@ class Refutation:
     left, right : the two sides as nested lists of str
     difference : str, left − right as a formula where the method has one and it is short
     correction : str, what is true instead, in LaTeX
+    conditions : str, under which the claim is said to hold, and the counterexample keeps
     """
 
     claim: str
@@ -134,12 +137,14 @@ class Refutation:
     right: Any
     difference: str = ""
     correction: str = ""
+    conditions: str = ""
 
     verdict = "refuted"
 
     def __str__(self) -> str:
         """Readable, several lines."""
-        lines = [f"{self.claim}: refuted ({self.method}, {self.arithmetic})", f"  {written(self.case)}"]
+        lines = [f"{self.claim}: refuted ({self.method}, {self.arithmetic})", *_where(self.conditions)]
+        lines += [f"  {written(self.case)}"]
         lines += [f"  {name} = {written(values)}" for name, values in self.witness.items()]
         lines += [f"  left side  = {written(self.left)}", f"  right side = {written(self.right)}"]
         lines += [f"  left − right = {self.difference}"] if self.difference else []
@@ -153,6 +158,10 @@ class Refutation:
     def from_json(cls, data: Mapping[str, Any]) -> Refutation:
         """The inverse of `to_json`."""
         return cls(**{name: value for name, value in data.items() if name in cls.__dataclass_fields__})
+
+
+def _where(conditions: str) -> list[str]:
+    return [f"  where {conditions}"] if conditions else []
 
 
 def written(value: Any) -> str:

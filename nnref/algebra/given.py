@@ -153,15 +153,15 @@ class Given:
         """A fully connected layer."""
         return Linear.from_arrays(**self._filters((outputs, inputs), outputs, True, ""))
 
-    def batch_norm(self, channels: int, *, tag: str = "") -> BatchNorm2d:
+    def batch_norm(self, channels: int, *, tag: str = "", eps: float = EPS) -> BatchNorm2d:
         """A batch norm in evaluation, with γ, β, μ and r = 1/√(σ² + ε)."""
         inv_std = self.array(f"r{tag}", channels, neutral=1, positive=True)
         return BatchNorm2d.from_arrays(
             weight=self.array(f"γ{tag}", channels, neutral=1),
             bias=self.array(f"β{tag}", channels),
             running_mean=self.array(f"μ{tag}", channels),
-            running_var=variances(inv_std, EPS),
-            options={"eps": EPS},
+            running_var=variances(inv_std, eps),
+            options={"eps": eps},
         ).eval()
 
     def _filters(self, shape: tuple[int, ...], outputs: int, bias: bool, tag: str) -> dict[str, Any]:

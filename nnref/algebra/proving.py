@@ -53,6 +53,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
 
     >>> print(prove("conv-batch-norm", {"image": (1, 2), "kernel": (1, 2)}))
     conv-batch-norm: proved (symbolic, Polynomial)
+      where batch norm in evaluation
       image 1×2, kernel 1×2: 1 identity of degree 4 in 9 variables
       covers all values of inputs and parameters, at these shapes and options
       does not cover other shapes, rounding
@@ -88,6 +89,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
         beyond=kind.beyond,
         proof=kind.proof,
         seed=seed,
+        conditions=claim.conditions,
     )
 
 
@@ -177,4 +179,5 @@ def refutation(
         right=nested(sides[1]),
         difference=difference if len(difference) <= SHORT else "",
         correction=claim.correction,
+        conditions=claim.conditions,
     )

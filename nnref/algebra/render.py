@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .claim import Certificate, Claim, Refutation, written
 from .claims import claims
 from .claims.lecture import FORMULAS
@@ -33,7 +35,7 @@ def _lecture() -> list[str]:
     lines = ["## The lecture, formula by formula", "", "| | formula or statement | settled by |", "| --- | --- | --- |"]
     for number, formula in FORMULAS.items():
         settled = ", ".join(_link(claim.name) for claim in claims.values() if number in claim.lecture)
-        lines.append(f"| {number} | {formula} | {settled} |")
+        lines.append(f"| {number} | {_verbatim(formula)} | {settled} |")
     return [*lines, ""]
 
 
@@ -63,9 +65,18 @@ def _section(claim: Claim, outcome: Outcome) -> str:
         facts += [f"- covers {outcome.covers}", f"- does not cover {outcome.beyond}", "- cost:"]
         facts += [f"    - {written(c)}: {found}" for c, found in zip(outcome.cases, outcome.evidence, strict=True)]
     else:
-        facts += [f"- instead: ${claim.correction}$"] if claim.correction else []
+        facts += [_verbatim(f"- instead: ${claim.correction}$")] if claim.correction else []
         values = {**outcome.witness, "left side": outcome.left, "right side": outcome.right}
         facts += [f"- counterexample, {written(outcome.case)}:"]
         facts += [f"    - {name} = `{written(value)}`" for name, value in values.items()]
         facts += [f"- left − right = `{outcome.difference}`"] if outcome.difference else []
-    return "\n".join([f"### {claim.name}", "", f"$${claim.statement}$$", "", *facts, ""])
+    return "\n".join([f"### {claim.name}", "", "```math", claim.statement, "```", "", *facts, ""])
+
+
+def _verbatim(text: str) -> str:
+    r"""Put formulas in code, where Markdown leaves a backslash before a comma alone, and does not see stars and _.
+
+    >>> _verbatim(r"$a\,b$ is a product")
+    '$`a\\,b`$ is a product'
+    """
+    return re.sub(r"\$([^$]+)\$", r"$`\1`$", text)

@@ -1,15 +1,18 @@
 """`simplify` folds a network as far as the claims allow, and says by which of them.
 
-Neighbours in a `Sequential` are rewritten two by two, and the branches of a `Sum` into one convolution, until nothing
-more fits. Every step is one reduction, and the claim about it is its certificate. A step is taken only if it does not
-add parameters: a depthwise and a pointwise convolution compose to a dense one, which is true and no simplification.
+Neighbours in a `Sequential` are rewritten two by two, and the linear branches of a `Sum` into one convolution, until
+nothing more fits. Every step is one reduction, and the claim about it is its certificate. A step is taken only if it
+adds no weights, each of which costs multiply-adds, as a bias does not: a depthwise and a pointwise convolution compose
+to a dense one, which is true and no simplification. For the same reason a layer with parameters that stands in two
+places stays as it is: folded, it would become two.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,6 +32,7 @@ from .proving import prove
 from .reductions import (
     compose_convs,
     fuse_batch_norm_conv,
+    fuse_batch_norms,
     fuse_conv_batch_norm,
     fuse_conv_transpose_batch_norm,
     fuse_pad_avg_pool,
@@ -41,6 +45,7 @@ __all__ = ["Cost", "Simplified", "Step", "cost_of", "simplify"]
 AnyLayer = TypeVar("AnyLayer", bound=Layer)
 Kinds = type[Layer] | tuple[type[Layer], ...]
 CONV: Kinds = (Conv2d, DepthwiseConv2d)
+LINEAR: Kinds = (Conv2d, DepthwiseConv2d, BatchNorm2d)
 
 PAIRS: tuple[tuple[Kinds, Kinds, Callable[[Any, Any], Layer], str], ...] = (
     (Conv2d, BatchNorm2d, fuse_conv_batch_norm, "conv-batch-norm"),
@@ -49,6 +54,7 @@ PAIRS: tuple[tuple[Kinds, Kinds, Callable[[Any, Any], Layer], str], ...] = (
     (ZeroPad2d, CONV, fuse_pad_conv, "pad-conv"),
     (ZeroPad2d, AvgPool2d, fuse_pad_avg_pool, "pad-avg-pool"),
     (BatchNorm2d, CONV, fuse_batch_norm_conv, "batch-norm-conv"),
+    (BatchNorm2d, BatchNorm2d, fuse_batch_norms, "batch-norms-compose"),
     (Conv2d, CONV, compose_convs, "convs-compose"),
 )
 
@@ -86,7 +92,7 @@ class Simplified:
 
     Attributes
     ----------
-    network : Layer, the smaller network; what could not be folded is shared with the given one
+    network : Layer, the smaller network, which shares no array with the given one
     steps : of the rewriting, in order
     before, after : Cost
     """
@@ -134,15 +140,16 @@ def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified
             "simplify: network must be in evaluation mode (call its eval()), got a batch norm in training mode, where "
             "it is not affine"
         )
-    rewriting = _Rewriting()
-    smaller = rewriting.of(network)
+    rewriting = _Rewriting(Counter(leaves(network)))
+    smaller = deepcopy(rewriting.of(network))
     return Simplified(smaller, tuple(rewriting.steps), cost_of(network, shape), cost_of(smaller, shape))
 
 
 @dataclass
 class _Rewriting:
-    """The steps taken so far."""
+    """How often each layer occurs, and the steps taken so far."""
 
+    uses: Counter[Layer]
     steps: list[Step] = field(default_factory=list)
 
     def of(self, layer: Layer) -> Layer:
@@ -171,16 +178,22 @@ class _Rewriting:
     def _of_sum(self, branches: Sum) -> Layer:
         if len(branches) == 1:
             return branches[0]
-        one = self._attempt("reparameterize", reparameterize, branches)
-        return branches if one is None else one
+        linear = [branch for branch in branches if all(isinstance(part, LINEAR) for part in _parts(branch))]
+        one = self._attempt("reparameterize", reparameterize, Sum(*linear)) if len(linear) > 1 else None
+        if one is None:
+            return branches
+        others = [branch for branch in branches if branch not in linear]
+        return _like(branches, Sum(one, *others)) if others else one
 
     def _attempt(self, claim: str, reduction: Callable[..., Layer], *layers: Layer) -> Layer | None:
-        """The reduced layer, unless its conditions fail or it has more parameters."""
+        """The reduced layer, unless its conditions fail, it has more weights, or one of `layers` is elsewhere too."""
+        if any(self.uses[part] > 1 and part.params for layer in layers for part in leaves(layer)):
+            return None
         try:
             fused = reduction(*layers)
         except (OptionError, ShapeError):
             return None
-        if cost_of(fused).parameters > sum(cost_of(layer).parameters for layer in layers):
+        if _weights(fused) > sum(map(_weights, layers)):
             return None
         names = ", ".join(type(layer).__name__ for layer in layers)
         self.steps.append(Step(reduction.__name__, claim, names, type(fused).__name__))
@@ -191,6 +204,10 @@ def _like(network: Layer, folded: AnyLayer) -> AnyLayer:
     """The folded network, in the mode of the given one."""
     folded.training = network.training
     return folded
+
+
+def _weights(layer: Layer) -> int:
+    return sum(array.size for name, array in layer.params.items() if name.endswith("weight"))
 
 
 def _parts(layer: Layer) -> tuple[Layer, ...]:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from .rational import Rational
 
-__all__ = ["Coefficient", "Monomial", "Terms", "product_of_terms", "sum_of_terms", "written"]
+__all__ = ["Coefficient", "Monomial", "Terms", "product_of_terms", "quotient_of_terms", "sum_of_terms", "written"]
 
 Monomial = tuple[str, ...]
 Coefficient = int | Rational
@@ -53,6 +53,23 @@ def product_of_terms(left: Terms, right: Terms) -> Terms:
             monomial = tuple(sorted(a + b))
             result[monomial] = result.get(monomial, 0) + factor * coefficient
     return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
+
+
+def quotient_of_terms(terms: Terms, monomial: Monomial) -> Terms | None:
+    """The terms divided by a monomial, or None where it does not divide all of them.
+
+    >>> quotient_of_terms({("a", "b"): 6, ("a", "a"): 1}, ("a",))
+    {('b',): 6, ('a',): 1}
+    """
+    result: Terms = {}
+    for whole, coefficient in terms.items():
+        rest = list(whole)
+        for name in monomial:
+            if name not in rest:
+                return None
+            rest.remove(name)
+        result[tuple(rest)] = coefficient
+    return result
 
 
 def written(terms: Mapping[Monomial, Coefficient]) -> str:

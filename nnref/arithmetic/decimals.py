@@ -8,7 +8,7 @@ the two functions that must not be written as ``exp(x) - 1`` and ``ln(1 + x)``.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import (
     MAX_EMAX,
@@ -19,7 +19,6 @@ from decimal import (
     DivisionByZero,
     InvalidOperation,
     Overflow,
-    getcontext,
     localcontext,
 )
 from typing import Any
@@ -27,7 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DTypeError, OptionError, refuse
+from ..errors import DTypeError, OptionError, expect_count, refuse
+from ..numeric import expm1_of_decimal as expm1
+from ..numeric import without_cancellation
 
 __all__ = ["decimal", "decimals", "expm1", "fifty_digits", "log1p"]
 
@@ -46,7 +47,7 @@ def fifty_digits(digits: int = 50) -> Iterator[Context]:
 
     Raises
     ------
-    OptionError : `digits` is below 1.
+    OptionError : `digits` is no int, or below 1.
 
     Examples
     --------
@@ -54,10 +55,8 @@ def fifty_digits(digits: int = 50) -> Iterator[Context]:
     ...     print(Decimal(2).sqrt())
     1.4142135623730950488016887242096980785696718753769
     """
-    if digits < 1:
-        refuse(OptionError, "fifty_digits", "digits", "at least 1", digits)
     context = Context(
-        prec=digits,
+        prec=expect_count("fifty_digits", "digits", digits),
         rounding=ROUND_HALF_EVEN,
         Emin=MIN_EMIN,
         Emax=MAX_EMAX,
@@ -96,6 +95,8 @@ def decimal(value: Any) -> Decimal:
         return parsed
     if isinstance(value, numbers.Rational):
         return Decimal(int(value.numerator)) / Decimal(int(value.denominator))
+    if isinstance(value, np.floating) and not np.isfinite(value):
+        return Decimal(float(value))
     if isinstance(value, np.floating):
         above, below = value.as_integer_ratio()
         return Decimal(above) / Decimal(below)
@@ -125,17 +126,6 @@ def decimals(array: ArrayLike) -> NDArray[Any]:
     return np.asarray(np.frompyfunc(decimal, 1, 1)(array), object)
 
 
-def expm1(x: Decimal) -> Decimal:
-    """``exp(x) - 1``, accurate to the last digit of the current context for small `x` too.
-
-    Examples
-    --------
-    >>> expm1(Decimal("1e-20"))
-    Decimal('1.000000000000000000005000000E-20')
-    """
-    return _without_cancellation(x, lambda y: y.exp() - 1)
-
-
 def log1p(x: Decimal) -> Decimal:
     """``ln(1 + x)``, accurate to the last digit of the current context for small `x` too.
 
@@ -144,15 +134,4 @@ def log1p(x: Decimal) -> Decimal:
     >>> log1p(Decimal("1e-20"))
     Decimal('9.999999999999999999950000000E-21')
     """
-    return _without_cancellation(x, lambda y: (1 + y).ln())
-
-
-def _without_cancellation(x: Decimal, function: Callable[[Decimal], Decimal]) -> Decimal:
-    """function(x) = x + O(x^2), computed with as many more digits as cancel in it."""
-    cancelled = -x.adjusted()
-    if not x or cancelled > getcontext().prec:
-        return getcontext().plus(x)  # the rest is below the last digit
-    with localcontext() as context:
-        context.prec += max(0, cancelled) + 3
-        result = function(x)
-    return getcontext().plus(result)
+    return without_cancellation(x, lambda y: (1 + y).ln())

@@ -45,6 +45,9 @@ class Degree:
     def __rtruediv__(self, other: Any) -> Degree:
         return _degree(other) / self
 
+    def __pow__(self, exponent: int) -> Degree:
+        return Degree(self.above * exponent, self.below * exponent) if exponent >= 0 else 1 / self**-exponent
+
     def __neg__(self) -> Degree:
         return self
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Callable, Hashable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
 from ._numbers import apply, constant_like
+from .rational import rational
 
 __all__ = ["Dual"]
 
@@ -28,7 +30,7 @@ def _comparison(relation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], An
     def compare(self: Dual, other: Any) -> Any:
         if isinstance(other, Dual):
             return relation(self.value, other.value)
-        return relation(self.value, other) if isinstance(other, numbers.Number) else NotImplemented
+        return relation(self.value, other) if _is_number(other) else NotImplemented
 
     return compare
 
@@ -44,8 +46,8 @@ class Dual:
 
     Parameters
     ----------
-    value : Rational, Decimal or float
-    gradient : mapping from variables to partial derivatives, 0 where absent
+    value : Rational, Decimal or float, or an int, which becomes a Rational
+    gradient : mapping from variables to partial derivatives, 0 where absent; ints enter the arithmetic of the value
 
     Examples
     --------
@@ -61,8 +63,9 @@ class Dual:
     _gradient: Gradient
 
     def __init__(self, value: Any, gradient: Mapping[Any, Any] | None = None) -> None:
-        self.value = value
-        self._gradient = dict(gradient) if gradient else {}
+        self.value = value = rational(value) if isinstance(value, numbers.Integral) else value
+        slopes = dict(gradient) if gradient else {}
+        self._gradient = {k: constant_like(value, d) if isinstance(d, int) else d for k, d in slopes.items()}
 
     @property
     def gradient(self) -> Mapping[Hashable, Any]:
@@ -139,8 +142,11 @@ class Dual:
         if not isinstance(exponent, numbers.Integral):
             return NotImplemented
         n = int(exponent)
-        slope = n * self.value ** (n - 1) if n and self._gradient else 0
-        return _of(self.value**n, _scaled(slope, self._gradient) if n else {})
+        if n < 0:
+            return 1 / self**-n
+        if n < 2:  # where the value is 0, a Decimal has no 0**0
+            return self if n else self.constant(1)
+        return _of(self.value**n, _scaled(n * self.value ** (n - 1), self._gradient))
 
     def __abs__(self) -> Dual:
         if self.value == 0 and any(self._gradient.values()):
@@ -207,7 +213,7 @@ def _of(value: Any, slopes: Gradient) -> Dual:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Number)
+    return isinstance(value, numbers.Real | Decimal)
 
 
 def _sum(left: Gradient, right: Gradient) -> Gradient:

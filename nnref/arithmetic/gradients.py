@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Hashable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ def dual_variables(name: str, values: ArrayLike) -> NDArray[Any]:
     -------
     object array of Dual, of the shape of `values`
 
+    Raises
+    ------
+    DTypeError : an element is no number.
+
     Examples
     --------
     >>> x = dual_variables("x", [3, 5])
@@ -40,6 +45,8 @@ def dual_variables(name: str, values: ArrayLike) -> NDArray[Any]:
     array = np.empty(given.shape, object)
     for index in np.ndindex(given.shape):
         value = given[index]
+        if not isinstance(value, numbers.Real | Decimal) and not hasattr(value, "constant"):
+            refuse(DTypeError, "dual_variables", "values", "numbers or exact elements", type(value).__name__)
         constant = Dual(rational(value) if isinstance(value, numbers.Rational) else value)
         array[index] = Dual(constant.value, {(name, index): constant.constant(1).value})
     return array

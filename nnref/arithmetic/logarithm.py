@@ -62,6 +62,8 @@ class Logarithm:
     def __mul__(self, times: int) -> Logarithm:
         if not isinstance(times, int) or times == 0:
             return NotImplemented
+        if self.sign == 0:
+            return self
         power = functools.reduce(operator.mul, [self.q] * abs(times))
         return Logarithm(power, negative=(self.sign < 0) != (times < 0))
 
@@ -73,6 +75,14 @@ class Logarithm:
         if theirs is None or self.sign == theirs != 0:
             return None
         return (self.sign > theirs) - (self.sign < theirs)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Logarithm):
+            return self.sign == other.sign and (self.sign == 0 or bool(self.q == other.q))
+        return self.sign == 0 and other == 0
+
+    def __hash__(self) -> int:
+        return hash((self.q, self.sign)) if self.sign else hash(0)
 
     def __lt__(self, other: Any) -> bool:
         side = self._side(other)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._numbers import constant_like
-from ._terms import Coefficient, Monomial, Terms, product_of_terms, sum_of_terms, written
+from ._terms import Coefficient, Monomial, Terms, product_of_terms, quotient_of_terms, sum_of_terms, written
 from .rational import Rational, rational
 
 __all__ = ["Polynomial", "variables"]
@@ -27,7 +28,8 @@ __all__ = ["Polynomial", "variables"]
 class Polynomial:
     """A polynomial; immutable, hashable, and equal to a number if it is that constant.
 
-    ``+ - *`` with polynomials, ints and Fractions, ``/`` by a number, ``**`` by an int from 0 on.
+    ``+ - *`` with polynomials, ints and Fractions, ``/`` by a number or by a product of variables that divides every
+    term (so what is proved of a quotient is proved where none of them is 0), ``**`` by an int from 0 on.
     Comparison for order is a TypeError, as is arithmetic with a float. ``Polynomial(value)`` is a
     constant; `variable` and `variables` are where all others begin.
 
@@ -168,10 +170,12 @@ class Polynomial:
     def __truediv__(self, other: Any) -> Polynomial:
         if (divisor := _operand(other)) is None:
             return NotImplemented
-        if not divisor.is_constant:
+        monomial, coefficient = next(iter(divisor._terms.items()), ((), 0))
+        terms = quotient_of_terms(self._terms, monomial) if len(divisor._terms) < 2 else None
+        if terms is None:
             raise ArithmeticError(f"division by {divisor}: the quotient is no polynomial")
-        inverse = 1 / rational(divisor._terms.get((), 0))
-        return _of({monomial: _integral(inverse * c) for monomial, c in self._terms.items()})
+        inverse = 1 / rational(coefficient)
+        return _of({monomial: _integral(inverse * c) for monomial, c in terms.items()})
 
     def __rtruediv__(self, other: Any) -> Polynomial:
         return NotImplemented if (left := _operand(other)) is None else left / self
@@ -193,7 +197,7 @@ class Polynomial:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Polynomial):
             return self._terms == other._terms
-        if isinstance(other, numbers.Real):
+        if isinstance(other, numbers.Real | Decimal):
             return self.is_constant and self._terms.get((), 0) == other
         return NotImplemented
 

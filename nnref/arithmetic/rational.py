@@ -152,6 +152,12 @@ class Rational:
     def __bool__(self) -> bool:
         return self.numerator != 0
 
+    def __floor__(self) -> int:
+        return self.numerator // self.denominator
+
+    def __ceil__(self) -> int:
+        return -(-self.numerator // self.denominator)
+
     def __float__(self) -> float:
         return self.numerator / self.denominator
 

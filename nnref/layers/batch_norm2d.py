@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, expect_shape, refuse
-from ..layer import Layer, expect_count
+from ..errors import OptionError, ShapeError, expect_count, expect_shape, refuse
+from ..layer import Layer
 from ..numeric import Array, constant, floating_dtype, layer_function, sum_over
 
 __all__ = [
@@ -225,7 +225,8 @@ def _expect(function: str, x: Array, eps: Any = 0, **arrays: Array) -> None:
 
 def _expect_number(function: str, argument: str, value: Any, most: float) -> None:
     number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
-    if not number or not 0 <= value <= most or value == math.inf:
+    nan = isinstance(value, Decimal) and value.is_nan()  # which has no order, not even a false one
+    if not number or nan or not 0 <= value <= most or value == math.inf:
         within = "a finite number, at least 0" if most == math.inf else f"a number in [0, {most}]"
         refuse(OptionError, function, argument, within, repr(value))
 
@@ -259,7 +260,7 @@ class BatchNorm2d(Layer):
     defaults = {"eps": 1e-5, "momentum": 0.1}
 
     def __init__(self, num_features: int, eps: Any = 1e-5, momentum: Any = 0.1, *, dtype: Any = np.float32) -> None:
-        expect_count("BatchNorm2d", num_features=num_features)
+        num_features = expect_count("BatchNorm2d", "num_features", num_features)
         dtype = floating_dtype("BatchNorm2d", dtype)
         ones, none = np.ones(num_features, dtype), np.zeros(num_features, dtype)
         buffers = {"running_mean": none.copy(), "running_var": ones.copy(), "num_batches_tracked": np.array(0)}

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, expect_shape, refuse
+from ..errors import ShapeError, expect_count, expect_divisor, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
-from ..layer import Layer, expect_count, initial_weight
+from ..layer import Layer, initial_weight
 from ..numeric import Array, layer_function, sum_over
-from ..windows import Windows, is_int, pair
+from ..windows import Windows, pair
 
 __all__ = ["Conv2d", "conv2d", "conv2d_backward"]
 
@@ -60,9 +60,11 @@ def conv2d(
     array([[11., 11., 11.],
            [11., 11., 11.]])
     """
-    windows = _plan("conv2d", x, weight, bias, stride, padding, dilation, groups)
+    windows, groups = _plan("conv2d", x, weight, bias, stride, padding, dilation, groups)
     y = correlate(x, weight, windows, groups)
-    return y if bias is None else y + bias[:, None, None]
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
 
 
 @layer_function
@@ -85,7 +87,7 @@ def conv2d_backward(
     >>> conv2d_backward(np.ones((1, 1, 1, 2)), x, weight)
     (array([[[[3., 8., 5.]]]]), array([[[[3., 6.]]]]), None)
     """
-    windows = _plan("conv2d_backward", x, weight, bias, stride, padding, dilation, groups)
+    windows, groups = _plan("conv2d_backward", x, weight, bias, stride, padding, dilation, groups)
     expect_shape("conv2d_backward", "dy", dy, (len(x), len(weight), *windows.out))
     dx = correlate_transpose(dy, weight, windows, groups)
     dweight = correlate_filters(dy, x, weight, windows, groups)
@@ -101,18 +103,18 @@ def _plan(
     padding: Any,
     dilation: Any,
     groups: int,
-) -> Windows:
+) -> tuple[Windows, int]:
+    """The windows, and groups as an int of Python."""
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     expect_shape(function, "weight", weight, ("K", "C//groups", "kh", "kw"))
-    if not is_int(groups) or groups < 1 or x.shape[1] % groups or len(weight) % groups:
-        both = f"{x.shape[1]} channels of x and the {len(weight)} filters of weight"
-        refuse(OptionError, function, "groups", f"a divisor of the {both}", repr(groups))
+    both = f"{x.shape[1]} channels of x and the {len(weight)} filters of weight"
+    groups = expect_divisor(function, "groups", groups, both, x.shape[1], len(weight))
     if weight.shape[1] * groups != x.shape[1]:
         expected = f"(K, {x.shape[1] // groups}, kh, kw) for {x.shape[1]} channels in {groups} groups"
         refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}")
     if bias is not None:
         expect_shape(function, "bias", bias, (len(weight),))
-    return Windows.plan(function, x.shape, weight.shape[2:], stride, padding, dilation)
+    return Windows.plan(function, x.shape, weight.shape[2:], stride, padding, dilation), groups
 
 
 class Conv2d(Layer):
@@ -150,10 +152,10 @@ class Conv2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("Conv2d", "kernel_size", kernel_size, least=1)
-        expect_count("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
-        if in_channels % groups or out_channels % groups:
-            both = f"in_channels {in_channels} and out_channels {out_channels}"
-            refuse(OptionError, "Conv2d", "groups", f"a divisor of {both}", repr(groups))
+        in_channels = expect_count("Conv2d", "in_channels", in_channels)
+        out_channels = expect_count("Conv2d", "out_channels", out_channels)
+        both = f"{in_channels} in_channels and {out_channels} out_channels"
+        groups = expect_divisor("Conv2d", "groups", groups, both, in_channels, out_channels)
         shape = (out_channels, in_channels // groups, *kernel)
         params = initial_weight("Conv2d", shape, bias, dtype, rng)
         super().__init__(params, stride=stride, padding=padding, dilation=dilation, groups=groups)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError, expect_shape, refuse
+from ..errors import OptionError, ShapeError, expect_count, expect_divisor, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
-from ..layer import Layer, expect_count, initial_weight
+from ..layer import Layer, initial_weight
 from ..numeric import Array, layer_function, sum_over
-from ..windows import Windows, is_int, pair, pair_of_pairs
+from ..windows import Windows, pair, pair_of_pairs
 
 __all__ = ["ConvTranspose2d", "conv_transpose2d", "conv_transpose2d_backward"]
 
@@ -59,9 +59,11 @@ def conv_transpose2d(
     >>> conv_transpose2d(np.array([[[[1.0, 10.0]]]]), np.array([[[[1.0, 2.0, 3.0]]]]), stride=2)
     array([[[[ 1.,  2., 13., 20., 30.]]]])
     """
-    windows = _plan("conv_transpose2d", x, weight, bias, stride, padding, output_padding, dilation, groups)
+    windows, groups = _plan("conv_transpose2d", x, weight, bias, stride, padding, output_padding, dilation, groups)
     y = correlate_transpose(x, weight, windows, groups)
-    return y if bias is None else y + bias[:, None, None]
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
 
 
 @layer_function
@@ -86,7 +88,7 @@ def conv_transpose2d_backward(
     (array([[[[6., 1.]]]]), array([[[[11.,  1.,  1.]]]]), None)
     """
     function = "conv_transpose2d_backward"
-    windows = _plan(function, x, weight, bias, stride, padding, output_padding, dilation, groups)
+    windows, groups = _plan(function, x, weight, bias, stride, padding, output_padding, dilation, groups)
     expect_shape(function, "dy", dy, (len(x), groups * weight.shape[1], *windows.image))
     dx = correlate(dy, weight, windows, groups)
     dweight = correlate_filters(x, dy, weight, windows, groups)
@@ -103,11 +105,11 @@ def _plan(
     output_padding: Any,
     dilation: Any,
     groups: int,
-) -> Windows:
+) -> tuple[Windows, int]:
+    """The windows of the `conv2d` whose adjoint it is, and groups as an int of Python."""
     expect_shape(function, "x", x, ("N", "K", "Ho", "Wo"))
     expect_shape(function, "weight", weight, (x.shape[1], "C//groups", "kh", "kw"))
-    if not is_int(groups) or groups < 1 or x.shape[1] % groups:
-        refuse(OptionError, function, "groups", f"a divisor of the {x.shape[1]} channels of x", repr(groups))
+    groups = expect_divisor(function, "groups", groups, f"{x.shape[1]} channels of x", x.shape[1])
     if bias is not None:
         expect_shape(function, "bias", bias, (groups * weight.shape[1],))
     steps = pair(function, "stride", stride, least=1)
@@ -123,7 +125,7 @@ def _plan(
     if min(height, width) < 1:
         refuse(ShapeError, function, "padding", "less than the output's pixels", f"{pads}, leaving {height, width}")
     origin, end = (-pads[0][0], -pads[1][0]), (height + pads[0][1], width + pads[1][1])
-    return Windows((height, width), weight.shape[2:], steps, spread, origin, end, x.shape[2:])
+    return Windows((height, width), weight.shape[2:], steps, spread, origin, end, x.shape[2:]), groups
 
 
 class ConvTranspose2d(Layer):
@@ -160,10 +162,10 @@ class ConvTranspose2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("ConvTranspose2d", "kernel_size", kernel_size, least=1)
-        expect_count("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
-        if in_channels % groups or out_channels % groups:
-            both = f"in_channels {in_channels} and out_channels {out_channels}"
-            refuse(OptionError, "ConvTranspose2d", "groups", f"a divisor of {both}", repr(groups))
+        in_channels = expect_count("ConvTranspose2d", "in_channels", in_channels)
+        out_channels = expect_count("ConvTranspose2d", "out_channels", out_channels)
+        both = f"{in_channels} in_channels and {out_channels} out_channels"
+        groups = expect_divisor("ConvTranspose2d", "groups", groups, both, in_channels, out_channels)
         shape = (in_channels, out_channels // groups, *kernel)
         params = initial_weight("ConvTranspose2d", shape, bias, dtype, rng, outputs=out_channels)
         options = {"stride": stride, "padding": padding, "output_padding": output_padding}

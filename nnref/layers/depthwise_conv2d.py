@@ -2,9 +2,9 @@ r"""Depthwise convolution, NCHW: every channel has its own M filters.
 
     Y[n, c·M+m, i, j] = Σ_uv X[n, c, i·s + u·d − p, j·s + v·d − p] · F[c·M+m, 0, u, v] + b[c·M+m]
 
-It is `conv2d` with C groups (the algebra proves it), but a matrix product has nothing to do here: one shifted
-multiply-add over the image per tap is faster and shorter. Source: the lecture (batch normalisation is a 1×1 depthwise
-convolution); Howard et al., MobileNets (arXiv:1704.04861).
+It is `conv2d` with C groups (the algebra proves it) and shares its products. But the gradient of X has M terms a tap,
+one as a rule, where a matrix product has nothing to do: a shifted multiply-add per tap is faster. Source: the lecture
+(batch normalisation is a 1×1 depthwise convolution); Howard et al., MobileNets (arXiv:1704.04861).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, expect_shape, refuse
-from ..layer import Layer, expect_count, initial_weight
+from ..errors import ShapeError, expect_count, expect_shape, refuse
+from ..im2col import correlate, correlate_filters
+from ..layer import Layer, initial_weight
 from ..numeric import Array, layer_function, sum_over, zeros
 from ..windows import Windows, pair
 
@@ -57,15 +58,10 @@ def depthwise_conv2d(
             [-6., -7.]]])
     """
     windows = _plan("depthwise_conv2d", x, weight, bias, stride, padding, dilation)
-    n, c = x.shape[:2]
-    filters = weight.reshape(c, -1, *windows.kernel, 1, 1)  # (C,M,kh,kw,1,1)
-    y = zeros((n, c, filters.shape[1], *windows.out), x, weight)
-    for part, rows, columns, block in windows.blocks(n, len(weight) * x.itemsize):
-        y_block, x_block = y[part, ..., rows, columns], x[part, :, None]
-        for tap in block.taps():
-            y_block[tap.out] += filters[:, :, *tap.offset] * x_block[tap.image]
-    y = y.reshape(n, len(weight), *windows.out)
-    return y if bias is None else y + bias[:, None, None]
+    y = correlate(x, weight, windows, groups=x.shape[1])
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
 
 
 @layer_function
@@ -92,15 +88,13 @@ def depthwise_conv2d_backward(
     expect_shape("depthwise_conv2d_backward", "dy", dy, (n, len(weight), *windows.out))
     filters = weight.reshape(c, -1, *windows.kernel, 1, 1)  # (C,M,kh,kw,1,1)
     dy_of_channel = dy.reshape(n, c, filters.shape[1], *windows.out)
-    dx, dfilters = zeros(x.shape, x, weight), zeros(filters.shape[:4], weight)
+    dx = zeros(x.shape, x, weight)
     for part, rows, columns, block in windows.blocks(n, len(weight) * x.itemsize):
-        dy_block, x_block, dx_block = dy_of_channel[part, ..., rows, columns], x[part, :, None], dx[part]
+        dy_block, dx_block = dy_of_channel[part, ..., rows, columns], dx[part]
         for tap in block.taps():
-            d = dy_block[tap.out]  # (n,C,M,ho,wo)
-            dx_block[tap.image] += (filters[:, :, *tap.offset] * d).sum(axis=2)
-            dfilters[:, :, *tap.offset] += (d * x_block[tap.image]).sum(axis=(0, 3, 4))
-    dbias = None if bias is None else sum_over(dy, (0, 2, 3), bias)
-    return dx, dfilters.reshape(weight.shape), dbias
+            dx_block[tap.image] += (filters[:, :, *tap.offset] * dy_block[tap.out]).sum(axis=2)  # (n,C,M,ho,wo)
+    dweight = correlate_filters(dy, x, weight, windows, groups=c)
+    return dx, dweight, None if bias is None else sum_over(dy, (0, 2, 3), bias)
 
 
 def _plan(
@@ -147,6 +141,7 @@ class DepthwiseConv2d(Layer):
         rng: Any = None,
     ) -> None:
         kernel = pair("DepthwiseConv2d", "kernel_size", kernel_size, least=1)
-        expect_count("DepthwiseConv2d", in_channels=in_channels, multiplier=multiplier)
-        params = initial_weight("DepthwiseConv2d", (in_channels * multiplier, 1, *kernel), bias, dtype, rng)
+        in_channels = expect_count("DepthwiseConv2d", "in_channels", in_channels)
+        filters = in_channels * expect_count("DepthwiseConv2d", "multiplier", multiplier)
+        params = initial_weight("DepthwiseConv2d", (filters, 1, *kernel), bias, dtype, rng)
         super().__init__(params, stride=stride, padding=padding, dilation=dilation)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import expect_shape
-from ..layer import Layer, expect_count, initial_weight
+from ..errors import expect_count, expect_shape
+from ..layer import Layer, initial_weight
 from ..numeric import Array, layer_function, sum_over, zeros
 
 __all__ = ["Linear", "linear", "linear_backward"]
@@ -81,5 +81,6 @@ class Linear(Layer):
     def __init__(
         self, in_features: int, out_features: int, *, bias: bool = True, dtype: Any = np.float32, rng: Any = None
     ) -> None:
-        expect_count("Linear", in_features=in_features, out_features=out_features)
-        super().__init__(initial_weight("Linear", (out_features, in_features), bias, dtype, rng))
+        inputs = expect_count("Linear", "in_features", in_features)
+        outputs = expect_count("Linear", "out_features", out_features)
+        super().__init__(initial_weight("Linear", (outputs, inputs), bias, dtype, rng))

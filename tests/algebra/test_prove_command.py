@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nnref.algebra import claims
 from nnref.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs"
+SCHEMAS = files("nnref") / "schemas"
 Captured = pytest.CaptureFixture[str]
 
 
@@ -42,7 +44,7 @@ def test_named_claims_are_explained(capsys: Captured) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["slide-fused-bias"], ["--thorough", "linear-conv", "relu-affine"]])
 def test_json_is_valid(capsys: Captured, arguments: list[str]) -> None:
-    schema = json.loads((DOCS / "schemas" / "prove.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS / "prove.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(as_json(capsys, *arguments), schema)
 

@@ -131,6 +131,61 @@ def test_composes_where_that_is_smaller() -> None:
     assert (folded.before, folded.after) == (Cost(25, 180), Cost(5, 36))
 
 
+def test_a_bias_is_no_reason_not_to_fold() -> None:
+    """2 + 2 parameters of the batch norm become 8 of a bias, and a multiply-add a pixel is saved."""
+    network = Sequential(norm(2), conv(2, 8, 3)).eval()
+    folded = simplify(network, (1, 2, 4, 4))
+    assert [step.claim for step in folded.steps] == ["batch-norm-conv"]
+    assert folded.after == Cost(8 * 2 * 9 + 8, folded.before.multiply_adds - 2 * 16)  # type: ignore[operator]
+    x = numbers(1, 2, 4, 4)
+    assert np.all(folded.network(x) == network(x))
+
+
+def test_batch_norms_in_a_row_become_one() -> None:
+    network = Sequential(ReLU(), norm(2), norm(2), norm(2), ReLU()).eval()
+    folded = simplify(network)
+    assert [step.claim for step in folded.steps] == ["batch-norms-compose"] * 2
+    x = numbers(1, 2, 4, 4)
+    assert np.all(folded.network(x) == network(x))
+
+
+@pytest.mark.parametrize("linear", [2, 3])
+def test_the_linear_branches_beside_others_become_one(linear: int) -> None:
+    branches = [conv(2, 2, 3, padding=1), Sequential(conv(2, 2, 1), norm(2)), Sequential()][:linear]
+    network = Sequential(Sum(Sequential(norm(2), ReLU()), *branches, ReLU())).eval()
+    folded = simplify(network)
+    assert folded.steps[-1].claim == "reparameterize"
+    assert [type(branch) for branch in folded.network] == [Conv2d, Sequential, ReLU]  # type: ignore[arg-type, attr-defined]
+    x = numbers(1, 2, 4, 4)
+    assert np.all(folded.network(x) == network(x))
+
+
+def test_a_layer_in_two_places_stays_one() -> None:
+    shared = conv(2, 2, 3, padding=1)
+    network = Sequential(shared, norm(2), ReLU(), shared, norm(2), Sum(shared, conv(2, 2, 1))).eval()
+    folded = simplify(network)
+    assert folded.steps == ()
+    assert folded.after == folded.before
+    places = [layer for layer in folded.network if isinstance(layer, Conv2d)]  # type: ignore[attr-defined]
+    assert places[0] is places[1] is not shared
+    x = numbers(1, 2, 4, 4)
+    assert np.all(folded.network(x) == network(x))
+
+
+def test_padding_in_two_places_is_folded_in_both() -> None:
+    pad = ZeroPad2d(1)
+    network = Sequential(pad, conv(2, 2, 3), ReLU(), pad, conv(2, 2, 3))
+    assert [step.claim for step in simplify(network).steps] == ["pad-conv"] * 2
+
+
+def test_the_folded_network_shares_no_array_with_the_given_one() -> None:
+    network = Sequential(ReLU(), norm(2), ReLU(), Sequential(conv(2, 2, 3), norm(2)), linear(2, 2)).eval()
+    folded = simplify(network).network
+    given = [*network.params.values(), *network.buffers.values()]
+    for array in (*folded.params.values(), *folded.buffers.values()):
+        assert not any(np.shares_memory(array, other) for other in given)
+
+
 def test_a_fold_whose_condition_fails_is_left_alone() -> None:
     network = Sequential(ReLU(), norm(2), conv(2, 2, 3, padding=1), ReLU(), ZeroPad2d(1), MaxPool2d(2)).eval()
     folded = simplify(network)

@@ -6,6 +6,7 @@ import decimal as stdlib
 import math
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,10 +88,10 @@ def test_no_value_is_an_error_not_a_nan() -> None:
         assert Decimal(3) > float("-inf")  # max pooling compares with it
 
 
-@pytest.mark.parametrize("digits", [0, -1])
-def test_digits_must_be_positive(digits: int) -> None:
+@pytest.mark.parametrize("digits", [0, -1, 1.5, "50", True])
+def test_digits_are_a_count(digits: Any) -> None:
     with (
-        pytest.raises(OptionError, match="fifty_digits: digits must be at least 1"),
+        pytest.raises(OptionError, match="fifty_digits: digits must be an int, at least 1, got"),
         fifty_digits(digits),
     ):
         pass
@@ -136,3 +137,9 @@ def test_numpy_calls_the_methods() -> None:
     with fifty_digits():
         assert str(np.exp(decimals([1]))[0]).startswith("2.71828182845904523536028747135266249")
         assert (np.sqrt(decimals([4, 9])) == [2, 3]).all()
+
+
+@pytest.mark.parametrize("kind", [float, np.float16, np.float32, np.longdouble])
+@pytest.mark.parametrize("special", ["inf", "-inf", "nan"])
+def test_special_floats_of_every_width_are_special(kind: Any, special: str) -> None:
+    assert str(decimal(kind(special))) == str(Decimal(special))

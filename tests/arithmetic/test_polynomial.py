@@ -202,3 +202,26 @@ def test_numpy_keeps_polynomials() -> None:
     assert (x @ exact)[0, 0] == (2 * x[0, 1] + 4 * x[0, 2]) / 7
     for result in (x * np.arange(3), exact.T * x, 1 - x, x / 9, -x, x**2, x - x):
         assert all(type(p) is Polynomial for p in result.flat)
+
+
+def test_a_constant_equals_its_decimal_too() -> None:
+    assert Polynomial(Fraction(1, 2)) == Decimal("0.5") == Polynomial(Fraction(1, 2))
+    assert hash(Polynomial(Fraction(1, 2))) == hash(Decimal("0.5"))
+    assert Polynomial(Fraction(1, 2)) != Decimal("NaN")
+
+
+@given(polynomials, st.lists(st.sampled_from("xyz"), max_size=3))
+def test_a_product_of_variables_divides_what_it_was_multiplied_with(p: Polynomial, names: list[str]) -> None:
+    monomial = Polynomial(3)
+    for name in names:
+        monomial = monomial * Polynomial.variable(name)
+    assert p * monomial / monomial == p
+
+
+def test_a_quotient_that_is_no_polynomial_is_refused() -> None:
+    x, y = Polynomial.variable("x"), Polynomial.variable("y")
+    for above, below in ((x + 1, x), (x, x * x), (x * y, x + y), (Polynomial(1), x)):
+        with pytest.raises(ArithmeticError, match="the quotient is no polynomial"):
+            above / below
+    with pytest.raises(ZeroDivisionError):
+        x / (x - x)

@@ -168,3 +168,11 @@ def test_numpy_keeps_elements_exact() -> None:
 def test_numpy_has_no_exponential_of_a_rational() -> None:
     with pytest.raises(TypeError, match="exp"):
         np.exp(rationals([1]))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_floor_and_ceiling_are_exact(sign: int) -> None:
+    """Beyond 2⁵³, where a float would round."""
+    large = sign * Fraction(2**60 * 3 + 1, 3)
+    assert math.floor(rational(large)) == math.floor(large)
+    assert math.ceil(rational(large)) == math.ceil(large)

@@ -179,3 +179,10 @@ def test_a_momentum_of_one_forgets_what_was():
     norm = BatchNorm2d(1, momentum=1.0)
     norm(tiny)
     assert norm.buffers["running_var"] > 0
+
+
+@pytest.mark.parametrize(("eps", "expected"), [(1e-5, [3.0]), (0, [np.nan])])
+def test_one_value_per_channel_is_beta_unless_nothing_is_under_the_root(eps, expected):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = batch_norm2d_train(np.full((1, 1, 1, 1), 7.0), np.ones(1), np.array([3.0]), eps=eps)
+    np.testing.assert_array_equal(y.ravel(), expected)

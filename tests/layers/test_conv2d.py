@@ -5,7 +5,15 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nnref import Conv2d, conv2d, conv2d_backward
+from nnref import (
+    Conv2d,
+    conv2d,
+    conv2d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+)
 from nnref.arithmetic import MaxPlus, max_plus
 
 
@@ -84,8 +92,15 @@ def test_over_the_max_plus_semiring_a_convolution_with_ones_is_a_max_pool():
 @pytest.mark.parametrize("shape", [(1, 8, 256, 256), (64, 8, 32, 32), (1, 8, 4, 16384)])
 def test_scratch_memory_is_bounded_whatever_batch_and_image(shape):
     """Beside its results, at most a few blocks of 2 MiB; im2col of the whole is 18 MiB, 9 times x."""
-    x, weight = np.ones(shape, np.float32), np.ones((8, 8, 3, 3), np.float32)
-    for function, arrays in [(conv2d, (x, weight)), (conv2d_backward, (x, x, weight))]:
+    x, weight, own, bias = (np.ones(s, np.float32) for s in (shape, (8, 8, 3, 3), (8, 1, 3, 3), (8,)))
+    for function, arrays in [
+        (conv2d, (x, weight, bias)),
+        (conv2d_backward, (x, x, weight)),
+        (conv_transpose2d, (x, weight, bias)),
+        (conv_transpose2d_backward, (x, x, weight)),
+        (depthwise_conv2d, (x, own, bias)),
+        (depthwise_conv2d_backward, (x, x, own)),
+    ]:
         tracemalloc.start()
         results = function(*arrays, padding=1)
         peak = tracemalloc.get_traced_memory()[1]

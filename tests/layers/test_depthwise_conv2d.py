@@ -7,7 +7,7 @@ from hypothesis import given
 from nnref import DepthwiseConv2d, conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
 
 from .proofs import assert_agree
-from .registry import BY_NAME, depthwise_conv2d_cases, draw_dy, fractions
+from .registry import BY_NAME, depthwise_conv2d_cases, draw_dy, floats, fractions
 
 
 def test_every_channel_has_its_own_filter():
@@ -31,6 +31,25 @@ def test_it_is_a_convolution_with_as_many_groups_as_channels(case):
     got = [y, *depthwise_conv2d_backward(dy, *arrays.values(), **options)]
     expected = [conv2d(*arrays.values(), **grouped), *conv2d_backward(dy, *arrays.values(), **grouped)]
     assert_agree(BY_NAME["depthwise_conv2d"], case, got, expected)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@given(depthwise_conv2d_cases())
+def test_so_it_is_where_numbers_are_not_finite(number, case):
+    """Zero padding times NaN or ∞ is NaN."""
+    arrays, options = floats(case)
+    grouped = {**options, "groups": case.shapes["x"][1]}
+    dy = draw_dy(case, depthwise_conv2d(*arrays.values(), **options))
+    for array in (arrays["weight"], dy):
+        array.flat[:1] = number
+    with np.errstate(invalid="ignore"):
+        got = [depthwise_conv2d(*arrays.values(), **options)]
+        got += depthwise_conv2d_backward(dy, *arrays.values(), **options)
+        expected = [conv2d(*arrays.values(), **grouped), *conv2d_backward(dy, *arrays.values(), **grouped)]
+    for one, other in zip(got, expected, strict=True):
+        if one is not None:
+            np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+            np.testing.assert_array_equal(one[np.isinf(one)], other[np.isinf(other)])
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 700, 700), (300, 3, 40, 40)])

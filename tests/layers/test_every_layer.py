@@ -176,7 +176,11 @@ def read_only(array):
     return array
 
 
-LAYOUTS = [every_other, reversed_twice, fortran_order, channels_last, read_only]
+def bytes_reversed(array):
+    return array.astype(array.dtype.newbyteorder())
+
+
+LAYOUTS = [every_other, reversed_twice, fortran_order, channels_last, read_only, bytes_reversed]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)

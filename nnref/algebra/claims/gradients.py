@@ -1,12 +1,12 @@
 r"""Every backward is the derivative of its forward: f_backward(dY, X, …) = ∂⟨dY, f(X, …)⟩.
 
-The left side differentiates the forward by dual numbers. Their values are polynomials for polynomial layers, logarithms
-of integers for σ and tanh, all orders of pixels for ReLU and max pooling: proofs; and random numbers for others.
+The left side differentiates the forward by dual numbers. Their values are polynomials for polynomial layers, with
+formal roots for batch norms, logarithms of integers for σ and tanh, all orders of pixels for ReLU and max pooling:
+proofs; and random numbers for softmax.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,9 +35,10 @@ from ...layers.sigmoid import sigmoid, sigmoid_backward
 from ...layers.softmax_cross_entropy import softmax_cross_entropy, softmax_cross_entropy_backward
 from ...layers.tanh import tanh, tanh_backward
 from ...layers.zero_pad2d import zero_pad2d, zero_pad2d_backward
-from ...numeric import Array
+from ...numeric import Array, constant
 from ..claim import Case, Claim, Sides, claim
-from ..given import Given
+from ..given import EPS, Given, Variance, variances
+from ..radical import plain, radicals
 
 Forward = Callable[..., Array]
 Backward = Callable[..., tuple[Array | None, ...]]
@@ -46,10 +47,19 @@ as_constants = np.frompyfunc(Dual, 1, 1)
 
 
 def _backward_is_the_derivative(forward: Forward, backward: Backward, dy: Array, arrays: Any, options: Any) -> Sides:
-    duals = [dual_variables(str(i), array) for i, array in enumerate(arrays)]
+    duals = [_dual(str(i), array) for i, array in enumerate(arrays)]
     loss: Any = np.sum(np.asarray(as_constants(dy) * forward(*duals, **options)))
-    derivatives = tuple(gradient(loss, str(i), array.shape) for i, array in enumerate(arrays))
-    return derivatives, tuple(d for d in backward(dy, *arrays, **options) if d is not None)
+    derivatives = tuple(plain(gradient(loss, str(i), array.shape)) for i, array in enumerate(arrays))
+    return derivatives, tuple(plain(d) for d in backward(dy, *arrays, **options) if d is not None)
+
+
+def _dual(name: str, array: Array) -> Array:
+    """Dual variables. A formal variance has r for its inverse root, of which r²(σ² + ε) = 1 says r′ = −r³/2."""
+    if not isinstance(array.flat[0], Variance):
+        return dual_variables(name, array)
+    r = np.array([variance.inv_std for variance in array])
+    duals = [Dual(one, {(name, (i,)): -one * one * one / 2}) for i, one in enumerate(r)]
+    return variances(np.array(duals, object), array.flat[0].eps)
 
 
 def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
@@ -65,13 +75,9 @@ def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...
 
 
 def _with_root(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
-    """dY, X, γ, β, and an eps for which √(σ² + ε) is rational: ε = s² − σ² for a rational s, in both channels."""
-    one = given.array("x", *x)
-    both = np.concatenate([one, one[..., ::-1, ::-1]], axis=1)  # the same variance
-    var = batch_statistics(both)[1][0]
-    s = 1 + math.isqrt(math.ceil(float(var)))
-    dy, gamma, beta = given.array("dy", *both.shape), given.array("γ", 2, neutral=1), given.array("β", 2)
-    return dy, both, gamma, beta, s * s - var
+    """dY, X, γ, β, with formal roots, and eps, which they absorb."""
+    shapes = {"dy": x, "x": x, "γ": x[1:2], "β": x[1:2]}
+    return *(radicals(given.array(name, *shape, neutral=int(name == "γ"))) for name, shape in shapes.items()), EPS
 
 
 def _train(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
@@ -80,11 +86,10 @@ def _train(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
 
 
 def _evaluation(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
-    """σ² = s² − ε for rational s, ε = 1/4."""
+    """X, γ, β, μ, and σ² by its formal 1/√(σ² + ε)."""
     arrays = [given.array("x", *x), *(given.array(name, x[1], neutral=1) for name in ("γ", "β", "μ"))]
-    s = given.array("s", x[1], neutral=1, positive=True) + 1
-    eps = s.flat[0].constant(1) / 4
-    return batch_norm2d, batch_norm2d_backward, given.array("dy", *x), [*arrays, s * s - eps], {"eps": eps}
+    var = variances(given.array("r", x[1], neutral=1, positive=True), EPS)
+    return batch_norm2d, batch_norm2d_backward, given.array("dy", *x), [*arrays, var], {"eps": EPS}
 
 
 def _cross_entropy(given: Given, x: tuple[int, int], reduction: str) -> tuple[Any, ...]:
@@ -106,8 +111,9 @@ def _gradient(forward: Forward, backward: Backward, *cases: Case, **fields: Any)
 
 
 CONV = {"x": (2, 2, 3, 3), "weight": (2, 2, 2, 2), "bias": (2,)}
+ROOT = r"$r = 1/\sqrt{\sigma^2+\varepsilon}$ is known by $r^2(\sigma^2+\varepsilon) = 1$ alone, hence $r' = -r^3/2$"
 POINTS = ({"x": (64,)}, {"x": (8, 10)})
-TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 1, 2, 3)})
+TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 2, 1, 2)})
 
 conv2d_gradient = _gradient(
     conv2d,
@@ -195,7 +201,7 @@ batch_norm2d_gradient = _gradient(
     {"x": (1, 1, 1, 1)},
     {"x": (2, 2, 2, 3)},
     parts=_evaluation,
-    method="exact derivative",
+    conditions=ROOT,
     vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
 )
 
@@ -204,9 +210,8 @@ batch_norm2d_train_gradient = _gradient(
     batch_norm2d_train_backward,
     *TRAIN,
     parts=_train,
-    method="exact derivative",
-    conditions=r"at $\varepsilon = s^2 - \sigma^2$ with rational $s$, so that the root is rational",
-    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+    conditions=ROOT,
+    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 2, 1, 1))},
 )
 
 relu_gradient = _gradient(
@@ -255,19 +260,20 @@ softmax_cross_entropy_gradient = _gradient(
     source="Ioffe & Szegedy (arXiv:1502.03167)",
     parts=_with_root,
     cases=TRAIN,
-    method="exact derivative",
-    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 1, 1, 1))},
+    conditions=ROOT,
+    vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 2, 1, 1))},
 )
 def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
     r"""
-    \sum dX = 0,\quad \sum dX\,\hat x = \varepsilon\,\gamma\,r^3 \sum dY\,\hat x,
-    \text{ which is } 0 \text{ at } \varepsilon = 0
+    \sum dX = 0,\quad \sum dX\,\hat x = \gamma\,r\,(1 - r^2\sigma^2) \sum dY\,\hat x
+    = \varepsilon\,\gamma\,r^3 \sum dY\,\hat x, \text{ which is } 0 \text{ at } \varepsilon = 0
     """
     dx, dgamma, _ = batch_norm2d_train_backward(dy, x, gamma, beta, eps=eps)
-    mean, var = (statistic[:, None, None] for statistic in batch_statistics(x))
-    r = 1 / np.sqrt(var + eps)
-    sums = dx.sum(axis=(0, 2, 3)), (dx * (x - mean) * r).sum(axis=(0, 2, 3))
-    return sums, (dgamma - dgamma, eps * gamma * (r * r * r)[:, 0, 0] * dgamma)
+    mean, var = batch_statistics(x)
+    r = 1 / np.sqrt(var + constant(eps, var))
+    x_hat = (x - mean[:, None, None]) * r[:, None, None]
+    sums = plain(dx.sum(axis=(0, 2, 3))), plain((dx * x_hat).sum(axis=(0, 2, 3)))
+    return sums, (plain(dgamma - dgamma), plain(gamma * r * (1 - r * r * var) * dgamma))
 
 
 @claim(
@@ -275,10 +281,9 @@ def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, b
     source="batch-norm-train-orthogonal",
     parts=_with_root,
     cases=TRAIN,
-    method="exact derivative",
     vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2))},
 )
 def batch_norm_train_gradient_of_ones_is_zero(dy: Array, x: Array, gamma: Array, beta: Array, eps: Any) -> Sides:
     r"""dY = 1 \implies dX = 0: \text{ a cotangent of ones tests nothing}"""
     dx, *_ = batch_norm2d_train_backward(dy * 0 + 1, x, gamma, beta, eps=eps)
-    return dx, dx - dx
+    return plain(dx), plain(dx - dx)

@@ -23,6 +23,7 @@ __all__ = [
     "depthwise_then_batch_norm",
     "image_alone",
     "pad_then_conv",
+    "two_batch_norms",
     "two_convs",
 ]
 
@@ -49,6 +50,12 @@ def depthwise(
 ) -> tuple[Array, DepthwiseConv2d]:
     """X, depthwise convolution."""
     return given.image(1, channels, *image), given.depthwise(channels * multiplier, kernel, **o)
+
+
+def two_batch_norms(given: Given, image: Pair = (1, 1), channels: int = 1) -> tuple[Array, BatchNorm2d, BatchNorm2d]:
+    """X, batch norm, batch norm, each with an ε of its own."""
+    first, second = given.batch_norm(channels, tag="₁"), given.batch_norm(channels, tag="₂", eps=2.0**-7)
+    return given.image(1, channels, *image), first, second
 
 
 def conv_then_batch_norm(given: Given, filters: int = 1, **case: Any) -> tuple[Array, Conv2d, BatchNorm2d]:

@@ -4,6 +4,7 @@ from .adjoint import conv_transpose_as_adjoint
 from .batch_norm import (
     batch_norm_as_depthwise,
     fuse_batch_norm_conv,
+    fuse_batch_norms,
     fuse_conv_batch_norm,
     fuse_conv_transpose_batch_norm,
     padding_before_batch_norm,
@@ -24,6 +25,7 @@ __all__ = [
     "conv_transpose_as_adjoint",
     "depthwise_as_conv",
     "fuse_batch_norm_conv",
+    "fuse_batch_norms",
     "fuse_conv_batch_norm",
     "fuse_conv_transpose_batch_norm",
     "fuse_pad_avg_pool",

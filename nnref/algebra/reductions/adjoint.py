@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
-from .parts import expect_kind
+from .parts import expect_conv
 
 __all__ = ["conv_transpose_as_adjoint"]
 
@@ -20,6 +20,6 @@ def conv_transpose_as_adjoint(conv: ConvTranspose2d) -> Conv2d:
     >>> conv_transpose_as_adjoint(ConvTranspose2d(8, 3, 2, stride=2))
     Conv2d(weight=(8, 3, 2, 2), stride=2, padding=0, dilation=1, groups=1)
     """
-    expect_kind("conv_transpose_as_adjoint", "conv", conv, ConvTranspose2d)
+    expect_conv("conv_transpose_as_adjoint", "conv", conv, ConvTranspose2d)
     options = {name: value for name, value in conv.options.items() if name != "output_padding"}
     return Conv2d.from_arrays(weight=conv.params["weight"], options=options)

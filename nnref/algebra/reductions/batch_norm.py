@@ -5,6 +5,8 @@ r"""A batch norm in evaluation, folded into the convolution before or after it.
     after   Y = F ∗ X + b:       Z = (G·F) ∗ X + (G·b + g)                  scale the filters
     before  F ∗ Z + b:           (F·G) ∗ X + (b + Σ F·g)                    scale the filters' inputs; no padding
 
+Two batch norms in a row are one, with the statistics of the first, γ = γ₁·G₂ and β = β₁·G₂ + g₂.
+
 Source: the lecture, "Merging a convolution and the batch normalisation after it", but for its offset, b + g in place
 of G·b + g, which the claim "slide-fused-bias" refutes.
 """
@@ -17,16 +19,27 @@ import numpy as np
 
 from ...errors import OptionError, ShapeError, StateError, refuse
 from ...layer import Layer
-from ...layers.batch_norm2d import BatchNorm2d
+from ...layers.batch_norm2d import BatchNorm2d, batch_norm2d
 from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, common_dtype, constant, layer_function, sum_over
-from .parts import NO_PADDING, AnyConvolution, bias_of, by_group, changed, expect_kind, padding_of
+from ...numeric import Array, constant, layer_function, sum_over, working
+from .parts import (
+    NO_PADDING,
+    AnyConvolution,
+    by_group,
+    changed,
+    expect_conv,
+    expect_kind,
+    expect_one_arithmetic,
+    padding_of,
+    weight_and_bias,
+)
 
 __all__ = [
     "batch_norm_as_depthwise",
     "fuse_batch_norm_conv",
+    "fuse_batch_norms",
     "fuse_conv_batch_norm",
     "fuse_conv_transpose_batch_norm",
     "input_scaled",
@@ -47,7 +60,8 @@ def batch_norm_as_depthwise(bn: BatchNorm2d) -> DepthwiseConv2d:
     DepthwiseConv2d(weight=(3, 1, 1, 1), bias=(3,), stride=1, padding=0, dilation=1)
     """
     scale, shift = _evaluated("batch_norm_as_depthwise", bn)
-    return DepthwiseConv2d.from_arrays(weight=scale[:, None, None, None], bias=shift)
+    dtype = bn.params["weight"].dtype
+    return DepthwiseConv2d.from_arrays(weight=scale[:, None, None, None].astype(dtype), bias=shift.astype(dtype))
 
 
 def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolution:
@@ -71,9 +85,10 @@ def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolutio
     >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, padding=1, bias=False), BatchNorm2d(8).eval())
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=1, dilation=1, groups=1)
     """
-    expect_kind("fuse_conv_batch_norm", "conv", conv, Conv2d, DepthwiseConv2d)
+    expect_conv("fuse_conv_batch_norm", "conv", conv, Conv2d, DepthwiseConv2d)
     scale, shift = _evaluated("fuse_conv_batch_norm", bn, conv, len(conv.params["weight"]))
-    weight, bias = output_scaled(conv.params["weight"], scale, shift, bias_of(conv))
+    weight, bias = weight_and_bias(conv)
+    weight, bias = output_scaled(weight, scale, shift, bias)
     return changed(conv, weight=weight, bias=bias)
 
 
@@ -90,11 +105,10 @@ def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> Co
     >>> fuse_conv_transpose_batch_norm(ConvTranspose2d(4, 6, 2, groups=2), BatchNorm2d(6).eval()).params["weight"].shape
     (4, 3, 2, 2)
     """
-    expect_kind("fuse_conv_transpose_batch_norm", "conv", conv, ConvTranspose2d)
-    weight, groups = conv.params["weight"], conv.options["groups"]
+    expect_conv("fuse_conv_transpose_batch_norm", "conv", conv, ConvTranspose2d)
+    (weight, bias), groups = weight_and_bias(conv), conv.options["groups"]
     scale, shift = _evaluated("fuse_conv_transpose_batch_norm", bn, conv, groups * weight.shape[1])
     filters = by_group(weight, groups)  # (g,K/g,C/g,kh,kw)
-    bias = bias_of(conv)
     return changed(
         conv,
         weight=(filters * scale.reshape(groups, 1, -1, 1, 1)).reshape(weight.shape),
@@ -118,8 +132,10 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     >>> fuse_batch_norm_conv(BatchNorm2d(3).eval(), Conv2d(3, 8, 3, bias=False))
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=1)
     """
-    expect_kind("fuse_batch_norm_conv", "conv", conv, Conv2d, DepthwiseConv2d)
-    function, weight = "fuse_batch_norm_conv", conv.params["weight"]
+    function = "fuse_batch_norm_conv"
+    expect_kind(function, "bn", bn, BatchNorm2d)
+    expect_conv(function, "conv", conv, Conv2d, DepthwiseConv2d)
+    weight, bias = weight_and_bias(conv)
     groups = len(bn.params["weight"]) if isinstance(conv, DepthwiseConv2d) else conv.options["groups"]
     scale, shift = _evaluated(function, bn, conv, groups * weight.shape[1])
     if len(weight) % groups:
@@ -130,8 +146,26 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
             "padding is 0 behind the batch norm, and a 0 before it would come out as g; fold the padding out first, "
             "with the values of padding_before_batch_norm"
         )
-    weight, bias = input_scaled(weight, scale, shift, bias_of(conv), groups=groups)
+    weight, bias = input_scaled(weight, scale, shift, bias, groups=groups)
     return changed(conv, weight=weight, bias=bias)
+
+
+def fuse_batch_norms(first: BatchNorm2d, second: BatchNorm2d) -> BatchNorm2d:
+    """One batch norm for ``second(first(x))``: γ₁·G₂, β₁·G₂ + g₂, and the statistics and eps of `first`.
+
+    Raises
+    ------
+    StateError : one of them is in training mode, where it is not affine.
+    ShapeError, DTypeError : they differ in channels or dtype.
+
+    >>> fuse_batch_norms(BatchNorm2d(3, eps=1e-3).eval(), BatchNorm2d(3).eval())
+    BatchNorm2d(weight=(3,), bias=(3,), eps=0.001, momentum=0.1)
+    """
+    _evaluated("fuse_batch_norms", first)
+    scale, shift = _evaluated("fuse_batch_norms", second, first, len(first.params["weight"]))
+    gamma, beta = first.params["weight"], first.params["bias"]
+    weight, bias = (a.astype(gamma.dtype) for a in rescaled(working(gamma), working(beta), scale, shift))
+    return BatchNorm2d.from_arrays(weight=weight, bias=bias, **first.buffers, options=first.options).eval()
 
 
 def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
@@ -156,7 +190,7 @@ def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
             "with γ other than 0, or else its output is β whatever the pixel",
             "γ = 0",
         )
-    return np.asarray(-shift / scale)
+    return np.asarray(-shift / scale, bn.params["weight"].dtype)
 
 
 @layer_function
@@ -173,6 +207,12 @@ def output_scaled(weight: Array, scale: Array, shift: Array, bias: Array | None 
 
 
 @layer_function
+def rescaled(gamma: Array, beta: Array, scale: Array, shift: Array) -> tuple[Array, Array]:
+    """γ and β of ``scale·(γ·x̂ + β) + shift``."""
+    return gamma * scale, beta * scale + shift
+
+
+@layer_function
 def input_scaled(
     weight: Array, scale: Array, shift: Array, bias: Array | None = None, *, groups: int
 ) -> tuple[Array, Array]:
@@ -184,9 +224,12 @@ def input_scaled(
 
 
 def _evaluated(
-    function: str, bn: BatchNorm2d, conv: Layer | None = None, channels: int | None = None
+    function: str, bn: BatchNorm2d, beside: Layer | None = None, channels: int | None = None
 ) -> tuple[Array, Array]:
-    """(G, g) of a batch norm, if it is in evaluation mode, of this number of channels and of the dtype of `conv`."""
+    """(G, g) of a batch norm in evaluation mode, of this number of channels and of the dtype of `beside`.
+
+    They are in the precision that layers compute in, so that half precision is rounded once, in the new layer.
+    """
     expect_kind(function, "bn", bn, BatchNorm2d)
     if bn.training:
         raise StateError(
@@ -194,9 +237,12 @@ def _evaluated(
             "affine: it divides by the standard deviation of its own input, so that no fixed weight can replace it"
         )
     gamma, beta = bn.params["weight"], bn.params["bias"]
-    if conv is not None:
-        common_dtype(function, {"conv": conv.params["weight"], "bn": gamma})
+    if beside is not None:
+        name = "first" if isinstance(beside, BatchNorm2d) else "conv"
+        expect_one_arithmetic(function, **{name: beside, "bn": bn})
     if channels is not None and len(gamma) != channels:
         refuse(ShapeError, function, "bn", f"of {channels} channels", f"{len(gamma)} channels")
     mean, var = bn.buffers["running_mean"], bn.buffers["running_var"]
-    return scale_and_shift(gamma, beta, mean, var, eps=bn.options["eps"])
+    nothing = np.empty((0, len(gamma), 1, 1), gamma.dtype)
+    batch_norm2d(nothing, gamma, beta, mean, var, eps=bn.options["eps"])  # refuses what does not fit
+    return scale_and_shift(*map(working, (gamma, beta, mean, var)), eps=bn.options["eps"])

@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import OptionError, ShapeError, refuse
+from ...errors import OptionError, ShapeError, expect_count, expect_divisor, refuse
 from ...layer import Layer, Sequential, Sum
 from ...layers.batch_norm2d import BatchNorm2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
+from ...numeric import Array, constant
 from ...windows import Pair, pair
 from .batch_norm import batch_norm_as_depthwise, fuse_conv_batch_norm
 from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out
-from .parts import bias_of, expect_kind, kernel_of, number, padding_of, steps_of
+from .parts import bias_of, expect_conv, expect_kind, expect_one_arithmetic, filled, kernel_of, padding_of, steps_of
 
 __all__ = ["identity_as_conv", "reparameterize", "sum_of_convs"]
 
@@ -40,7 +41,8 @@ def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dt
 
     Raises
     ------
-    OptionError : the kernel has no middle, or groups do not divide.
+    OptionError : the kernel has no middle, groups do not divide, or channels are none.
+    DTypeError : dtype is no dtype of parameters.
 
     >>> identity_as_conv(1, 3).params["weight"][0, 0]
     array([[0., 0., 0.],
@@ -50,11 +52,11 @@ def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dt
     rows, columns = pair("identity_as_conv", "kernel_size", kernel_size, least=1)
     if rows % 2 == 0 or columns % 2 == 0:
         refuse(OptionError, "identity_as_conv", "kernel_size", "odd, so that it has a middle", kernel_size)
-    if groups < 1 or channels % groups:
-        refuse(OptionError, "identity_as_conv", "groups", f"a divisor of the {channels} channels", groups)
-    weight = np.full((channels, channels // groups, rows, columns), number(Fraction(0), dtype), dtype)
+    channels = expect_count("identity_as_conv", "channels", channels)
+    groups = expect_divisor("identity_as_conv", "groups", groups, f"{channels} channels", channels)
+    weight = filled("identity_as_conv", (channels, channels // groups, rows, columns), Fraction(0), dtype)
     own = np.arange(channels) % (channels // groups)  # a channel's place within its group
-    weight[np.arange(channels), own, rows // 2, columns // 2] = number(Fraction(1), dtype)
+    weight[np.arange(channels), own, rows // 2, columns // 2] += 1
     return Conv2d.from_arrays(weight=weight, options={"padding": (rows // 2, columns // 2), "groups": groups})
 
 
@@ -64,7 +66,7 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     Raises
     ------
     OptionError : strides differ; or padding less kernel does, so that outputs differ in size.
-    ShapeError : channels differ.
+    ShapeError, DTypeError : channels or dtypes differ.
 
     >>> sum_of_convs(Conv2d(2, 4, 3, padding=1), Conv2d(2, 4, 1, bias=False), Conv2d(2, 4, (1, 3), padding=(0, 1)))
     Conv2d(weight=(4, 2, 3, 3), bias=(4,), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
@@ -72,8 +74,9 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     function = "sum_of_convs"
     if not convs:
         refuse(OptionError, function, "convs", "at least one convolution", "none")
-    for conv in convs:
-        expect_kind(function, "convs", conv, Conv2d)
+    for position, conv in enumerate(convs):
+        expect_conv(function, f"convs[{position}]", conv, Conv2d)
+    expect_one_arithmetic(function, **{f"convs[{position}]": conv for position, conv in enumerate(convs)})
     groups = math.gcd(*(conv.options["groups"] for conv in convs))
     convs = tuple(regrouped(conv, groups) for conv in convs)
     if len({conv.params["weight"].shape[:2] for conv in convs}) > 1:
@@ -126,28 +129,30 @@ def reparameterize(block: Sum) -> Conv2d:
     ------
     OptionError : a branch holds another layer, or none tells the number of channels, or the branches do not meet.
     StateError : a batch norm is in training mode.
+    ShapeError, DTypeError : channels or dtypes differ.
 
     >>> three = Sequential(Conv2d(4, 4, 3, padding=1, bias=False), BatchNorm2d(4))
     >>> one = Sequential(Conv2d(4, 4, 1, bias=False), BatchNorm2d(4))
     >>> reparameterize(Sum(three, one, BatchNorm2d(4)).eval())
     Conv2d(weight=(4, 4, 3, 3), bias=(4,), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
     """
+    expect_kind("reparameterize", "block", block, Sum)
     branches = [tuple(branch) if isinstance(branch, Sequential) else (branch,) for branch in block]
-    channels, dtype = _channels(branches)
-    return sum_of_convs(*(_one_conv(branch, channels, dtype) for branch in branches))
+    channels, like = _channels(branches)
+    return sum_of_convs(*(_one_conv(branch, channels, like) for branch in branches))
 
 
-def _channels(branches: list[tuple[Layer, ...]]) -> tuple[int, Any]:
-    """How many channels the branches take, and their dtype, as one of their first layers tells."""
+def _channels(branches: list[tuple[Layer, ...]]) -> tuple[int, Array]:
+    """How many channels the branches take, and an array of their arithmetic, as one of their first layers tells."""
     for first in (branch[0] for branch in branches if branch):
         if isinstance(first, Conv2d | BatchNorm2d):
             weight = first.params["weight"]
             inputs = weight.shape[1] * first.options["groups"] if isinstance(first, Conv2d) else len(weight)
-            return inputs, weight.dtype
+            return inputs, weight
     refuse(OptionError, "reparameterize", "block", "with a branch that starts with Conv2d or BatchNorm2d", "none")
 
 
-def _one_conv(branch: tuple[Layer, ...], channels: int, dtype: Any) -> Conv2d:
+def _one_conv(branch: tuple[Layer, ...], channels: int, like: Array) -> Conv2d:
     """The layers of a branch as one convolution."""
     one: Conv2d | None = None
     for layer in branch:
@@ -156,7 +161,8 @@ def _one_conv(branch: tuple[Layer, ...], channels: int, dtype: Any) -> Conv2d:
             continue
         conv = _as_conv(layer, channels if one is None else len(one.params["weight"]))
         one = conv if one is None else compose_convs(one, conv)
-    return identity_as_conv(channels, groups=channels, dtype=dtype) if one is None else one
+    ones = np.full((channels, 1, 1, 1), constant(1, like), like.dtype)
+    return Conv2d.from_arrays(weight=ones, options={"groups": channels}) if one is None else one
 
 
 def _as_conv(layer: Layer, channels: int) -> Conv2d:

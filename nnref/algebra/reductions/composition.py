@@ -14,12 +14,23 @@ import math
 
 import numpy as np
 
-from ...errors import OptionError, ShapeError, refuse
+from ...errors import OptionError, ShapeError, expect_divisor, refuse
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, layer_function, zeros
 from ...windows import Pair
-from .parts import NO_PADDING, Convolution, bias_of, by_group, changed, expect_kind, kernel_of, padding_of, steps_of
+from .parts import (
+    NO_PADDING,
+    Convolution,
+    bias_of,
+    by_group,
+    changed,
+    expect_conv,
+    expect_one_arithmetic,
+    kernel_of,
+    padding_of,
+    steps_of,
+)
 
 __all__ = ["compose_convs", "composed", "depthwise_as_conv", "grouped_as_dense", "regrouped", "spread_out"]
 
@@ -39,11 +50,10 @@ def depthwise_as_conv(conv: DepthwiseConv2d, channels: int | None = None) -> Con
     >>> depthwise_as_conv(DepthwiseConv2d(4, 3, multiplier=2), channels=4)
     Conv2d(weight=(8, 1, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=4)
     """
-    expect_kind("depthwise_as_conv", "conv", conv, DepthwiseConv2d)
-    filters = len(conv.params["weight"])
-    groups = filters if channels is None else channels
-    if groups < 1 or filters % groups:
-        refuse(OptionError, "depthwise_as_conv", "channels", f"a divisor of the {filters} filters", channels)
+    expect_conv("depthwise_as_conv", "conv", conv, DepthwiseConv2d)
+    groups = filters = len(conv.params["weight"])
+    if channels is not None:
+        groups = expect_divisor("depthwise_as_conv", "channels", channels, f"{filters} filters", filters)
     return Conv2d.from_arrays(**conv.params, options=conv.options | {"groups": groups})
 
 
@@ -53,7 +63,7 @@ def grouped_as_dense(conv: Conv2d) -> Conv2d:
     >>> grouped_as_dense(Conv2d(4, 6, 3, groups=2))
     Conv2d(weight=(6, 4, 3, 3), bias=(6,), stride=1, padding=0, dilation=1, groups=1)
     """
-    expect_kind("grouped_as_dense", "conv", conv, Conv2d)
+    expect_conv("grouped_as_dense", "conv", conv, Conv2d)
     return regrouped(conv, 1)
 
 
@@ -85,14 +95,15 @@ def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
     Raises
     ------
     OptionError : the second is padded.
-    ShapeError : the second takes another number of channels than the first gives.
+    ShapeError, DTypeError : the second takes another number of channels, or another dtype, than the first gives.
 
     >>> compose_convs(Conv2d(3, 8, 3, stride=2, padding=1), Conv2d(8, 4, 3, dilation=2))
     Conv2d(weight=(4, 3, 11, 11), bias=(4,), stride=(2, 2), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
     """
-    expect_kind("compose_convs", "first", first, Conv2d, DepthwiseConv2d)
-    expect_kind("compose_convs", "second", second, Conv2d, DepthwiseConv2d)
     function = "compose_convs"
+    expect_conv(function, "first", first, Conv2d, DepthwiseConv2d)
+    expect_conv(function, "second", second, Conv2d, DepthwiseConv2d)
+    expect_one_arithmetic(function, first=first, second=second)
     first = depthwise_as_conv(first) if isinstance(first, DepthwiseConv2d) else first
     outputs = len(first.params["weight"])
     second = depthwise_as_conv(second, outputs) if isinstance(second, DepthwiseConv2d) else second

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors import ShapeError, refuse
+from ...errors import ShapeError, expect_shape, refuse
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.linear import Linear
 from ...numeric import zeros
-from ...windows import Pair, Windows
+from ...windows import Pair, Windows, pair
 from .composition import depthwise_as_conv, grouped_as_dense
-from .parts import Convolution, bias_of, expect_kind, kernel_of
+from .parts import Convolution, bias_of, expect_conv, expect_kind, expect_one_arithmetic, kernel_of
 
 __all__ = ["conv_as_linear", "linear_as_conv"]
 
@@ -32,6 +32,9 @@ def linear_as_conv(linear: Linear, image: Pair = (1, 1)) -> Conv2d:
     (5, 3, 2, 2)
     """
     expect_kind("linear_as_conv", "linear", linear, Linear)
+    expect_one_arithmetic("linear_as_conv", linear=linear)
+    expect_shape("linear_as_conv", "linear.weight", linear.params["weight"], ("K", "C"))
+    image = pair("linear_as_conv", "image", image, least=1)
     outputs, features = linear.params["weight"].shape
     if features % (image[0] * image[1]):
         refuse(ShapeError, "linear_as_conv", "image", f"of a size that divides the {features} features", image)
@@ -60,7 +63,8 @@ def conv_as_linear(conv: Convolution, image: Pair) -> Linear:
     array([[2., 3., 0.],
            [0., 2., 3.]])
     """
-    expect_kind("conv_as_linear", "conv", conv, Conv2d, DepthwiseConv2d)
+    expect_conv("conv_as_linear", "conv", conv, Conv2d, DepthwiseConv2d)
+    image = pair("conv_as_linear", "image", image, least=1)
     dense = grouped_as_dense(depthwise_as_conv(conv) if isinstance(conv, DepthwiseConv2d) else conv)
     weight, bias = dense.params["weight"], bias_of(dense)
     options = [dense.options[name] for name in ("stride", "padding", "dilation")]

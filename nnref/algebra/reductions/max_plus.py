@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arithmetic import MaxPlus
-from ...errors import OptionError
+from ...errors import OptionError, expect_count
 from ...layers.conv2d import Conv2d
 from ...layers.max_pool2d import MaxPool2d
 from .parts import expect_kind, kernel_of, steps_of
@@ -35,6 +35,7 @@ def max_pool_as_max_plus_conv(pool: MaxPool2d, channels: int) -> Conv2d:
             "max_pool_as_max_plus_conv: ceil_mode must be False, got True: its last window may hang over the end, and "
             "a convolution has no window there"
         )
+    channels = expect_count("max_pool_as_max_plus_conv", "channels", channels)
     weight = np.full((channels, 1, *kernel_of(pool)), MaxPlus(0), object)
     options = {"stride": steps_of(pool, "stride"), "dilation": pool.options["dilation"], "groups": channels}
     return Conv2d.from_arrays(weight=weight, options=options | {"padding": pool.options["padding"]})

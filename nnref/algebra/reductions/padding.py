@@ -14,7 +14,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.zero_pad2d import ZeroPad2d
 from ...windows import Pair, pair_of_pairs
-from .parts import NO_PADDING, AnyConvolution, changed, expect_kind, padding_of
+from .parts import NO_PADDING, AnyConvolution, changed, expect_conv, expect_kind, padding_of
 
 __all__ = ["fuse_pad_avg_pool", "fuse_pad_conv"]
 
@@ -31,7 +31,7 @@ def fuse_pad_conv(pad: ZeroPad2d, conv: AnyConvolution) -> AnyConvolution:
     Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=((2, 1), (1, 1)), dilation=1, groups=1)
     """
     expect_kind("fuse_pad_conv", "pad", pad, ZeroPad2d)
-    expect_kind("fuse_pad_conv", "conv", conv, Conv2d, DepthwiseConv2d)
+    expect_conv("fuse_pad_conv", "conv", conv, Conv2d, DepthwiseConv2d)
     return changed(conv, padding=_added("fuse_pad_conv", pad, conv))
 
 

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...arithmetic import rational
-from ...errors import OptionError, refuse
+from ...errors import DTypeError, OptionError, expect_divisor, expect_shape, refuse
 from ...layer import Layer
 from ...layers.conv2d import Conv2d
+from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array
+from ...numeric import Array, common_dtype, floating_dtype, working
 from ...windows import Pair, pair, parse_padding
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "bias_of",
     "by_group",
     "changed",
+    "expect_conv",
     "expect_kind",
+    "expect_one_arithmetic",
+    "filled",
     "kernel_of",
-    "number",
     "padding_of",
     "steps_of",
+    "weight_and_bias",
 ]
 
 Convolution = Conv2d | DepthwiseConv2d
@@ -36,12 +40,41 @@ NO_PADDING = ((0, 0), (0, 0))
 
 
 def changed(layer: AnyLayer, *, weight: Array | None = None, bias: Array | None = None, **options: Any) -> AnyLayer:
-    """A new layer of the same class, with these arrays and options and otherwise those of `layer`."""
+    """A new layer of the same class, with these arrays, in its dtype, and options, and otherwise those of `layer`."""
+    old = layer.params["weight"]
     arrays = {
-        "weight": layer.params["weight"] if weight is None else weight,
-        "bias": bias_of(layer) if bias is None else bias,
+        "weight": old if weight is None else np.asarray(weight, old.dtype),
+        "bias": bias_of(layer) if bias is None else np.asarray(bias, old.dtype),
     }
     return type(layer).from_arrays(options=layer.options | options, **arrays)
+
+
+def expect_conv(function: str, argument: str, conv: Any, *kinds: type[Layer]) -> None:
+    """Raise an error unless `conv` is of one of these classes, and its arrays and groups fit one another."""
+    expect_kind(function, argument, conv, *kinds)
+    expect_one_arithmetic(function, **{argument: conv})
+    weight = conv.params["weight"]
+    expect_shape(function, f"{argument}.weight", weight, ("K", "C//groups", "kh", "kw"))
+    groups = expect_divisor(
+        function, f"{argument}.groups", conv.options.get("groups", 1), f"{len(weight)} filters", len(weight)
+    )
+    if "bias" in conv.params:
+        outputs = groups * weight.shape[1] if isinstance(conv, ConvTranspose2d) else len(weight)
+        expect_shape(function, f"{argument}.bias", conv.params["bias"], (outputs,))
+
+
+def expect_one_arithmetic(function: str, **layers: Layer) -> None:
+    """Raise `DTypeError` unless all parameters are of one dtype and, if exact, of elements that mix."""
+    arrays = {f"{name}.{own}": array for name, layer in layers.items() for own, array in layer.params.items()}
+    if not common_dtype(function, arrays).hasobject:
+        return
+    first, *others = ((name, array.flat[0]) for name, array in arrays.items() if array.size)
+    for name, element in others:
+        try:
+            first[1] + element
+        except TypeError:
+            expected = f"of elements that mix with those of {first[0]}, {type(first[1]).__name__}"
+            refuse(DTypeError, function, name, expected, type(element).__name__)
 
 
 def expect_kind(function: str, argument: str, layer: Any, *kinds: type[Layer]) -> None:
@@ -53,6 +86,12 @@ def expect_kind(function: str, argument: str, layer: Any, *kinds: type[Layer]) -
 def bias_of(layer: Layer) -> Array | None:
     """The bias, or None."""
     return layer.params.get("bias")
+
+
+def weight_and_bias(layer: Layer) -> tuple[Array, Array | None]:
+    """Both in the precision that layers compute in, so that half precision is rounded once; None for no bias."""
+    bias = bias_of(layer)
+    return working(layer.params["weight"]), None if bias is None else working(bias)
 
 
 def kernel_of(layer: Layer) -> Pair:
@@ -91,6 +130,8 @@ def by_group(weight: Array, groups: int) -> Array:
     return weight.reshape(groups, -1, *weight.shape[1:])
 
 
-def number(value: Fraction, dtype: Any) -> Any:
-    """`value` as an element of `dtype`; exact, a `Rational`, where that is object."""
-    return rational(value) if np.dtype(dtype) == object else np.dtype(dtype).type(float(value))
+def filled(function: str, shape: tuple[int, ...], value: Fraction, dtype: Any) -> Array:
+    """An array of `value` in `dtype`; exact, of `Rational`, where that is object."""
+    if dtype is object or (isinstance(dtype, np.dtype) and dtype.hasobject):
+        return np.full(shape, rational(value), object)
+    return np.full(shape, float(value), floating_dtype(function, dtype))

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import OptionError
+from ...errors import OptionError, expect_count
 from ...layers.avg_pool2d import AvgPool2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...windows import Pair
+from ...windows import Pair, pair
 from .composition import depthwise_as_conv, grouped_as_dense
-from .parts import NO_PADDING, expect_kind, kernel_of, number, padding_of, steps_of
+from .parts import NO_PADDING, expect_kind, filled, kernel_of, padding_of, steps_of
 
 __all__ = ["avg_pool_as_conv", "avg_pool_as_depthwise", "global_avg_pool_as_avg_pool", "global_avg_pool_as_conv"]
 
@@ -35,7 +35,8 @@ def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.flo
 
     Raises
     ------
-    OptionError : its divisor differs from window to window, so that no one kernel fits all.
+    OptionError : its divisor differs from window to window, so that no one kernel fits all; or channels are none.
+    DTypeError : dtype is no dtype of parameters.
 
     >>> avg_pool_as_depthwise(AvgPool2d(2), 3)
     DepthwiseConv2d(weight=(3, 1, 2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=1)
@@ -55,7 +56,8 @@ def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.flo
             "fewer pixels than the others, and a convolution has no window there"
         )
     rows, columns = kernel_of(pool)
-    weight = np.full((channels, 1, rows, columns), number(Fraction(1, rows * columns), dtype), dtype)
+    shape = (expect_count(function, "channels", channels), 1, rows, columns)
+    weight = filled(function, shape, Fraction(1, rows * columns), dtype)
     return DepthwiseConv2d.from_arrays(weight=weight, options={"stride": steps_of(pool, "stride"), "padding": padding})
 
 
@@ -76,7 +78,7 @@ def global_avg_pool_as_avg_pool(image: Pair) -> AvgPool2d:
     >>> global_avg_pool_as_avg_pool((7, 5)).options["kernel_size"]
     (7, 5)
     """
-    return AvgPool2d(image)
+    return AvgPool2d(pair("global_avg_pool_as_avg_pool", "image", image, least=1))
 
 
 def global_avg_pool_as_conv(channels: int, image: Pair, *, dtype: Any = np.float32) -> Conv2d:

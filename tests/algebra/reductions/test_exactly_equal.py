@@ -109,6 +109,12 @@ def fuse_batch_norm_conv(d: Draw) -> Sides:
     return conv(bn(x)), a.fuse_batch_norm_conv(bn, conv)(x)
 
 
+def fuse_batch_norms(d: Draw) -> Sides:
+    channels = d.integer(1, 4)
+    x, first, second = d.image(channels, 1), d.batch_norm(channels), d.batch_norm(channels)
+    return second(first(x)), a.fuse_batch_norms(first, second)(x)
+
+
 def fuse_batch_norm_depthwise(d: Draw) -> Sides:
     channels, multiplier = d.integer(1, 3), d.integer(1, 2)
     bn, conv = d.batch_norm(channels), d.depthwise(channels * multiplier, **d.geometry(padded=False))
@@ -258,6 +264,7 @@ REDUCTIONS: tuple[Callable[[Draw], Sides], ...] = (
     fuse_conv_transpose_batch_norm,
     fuse_batch_norm_conv,
     fuse_batch_norm_depthwise,
+    fuse_batch_norms,
     fuse_centred_batch_norm_padded_conv,
     padding_before_batch_norm,
     fuse_pad_conv,

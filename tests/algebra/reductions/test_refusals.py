@@ -1,6 +1,7 @@
 """What reductions refuse, and that they say why."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from nnref import (
     ZeroPad2d,
 )
 from nnref import algebra as a
+from nnref.arithmetic import Rational
 
 
 def shifted_batch_norm(channels: int) -> BatchNorm2d:
@@ -36,23 +38,79 @@ def double(layer: Any) -> Any:
     return type(layer).from_arrays(**{n: v.astype(float) for n, v in layer.params.items()}, options=layer.options)
 
 
+def filled(element: Any) -> Conv2d:
+    return Conv2d.from_arrays(weight=np.full((1, 1, 1, 1), element, object))
+
+
 CONV, TRAINING, NORM = Conv2d(2, 3, 3), BatchNorm2d(3), BatchNorm2d(3).eval()
 UNCOUNTED = AvgPool2d(2, padding=1, count_include_pad=False)
 UP = ConvTranspose2d(3, 3, 2)
 FLAT = BatchNorm2d(1).eval()
 FLAT.params["weight"][...] = 0
 SAME = Conv2d(2, 3, 3, stride=2, padding="same")
+SQUARE = Conv2d(3, 3, 1)
+HALF_BIASED = Conv2d.from_arrays(weight=np.ones((2, 1, 1, 1), np.float32), bias=np.ones(2))
+THIRDS = Conv2d.from_arrays(weight=np.ones((4, 1, 1, 1)), options={"groups": 3})
+LONG_BIAS = Conv2d.from_arrays(weight=np.ones((4, 1, 1, 1)), bias=np.ones(5))
+FLAT_FILTERS = Conv2d.from_arrays(weight=np.ones((2, 3)))
+SHORT_BETA = BatchNorm2d.from_arrays(
+    weight=np.ones(2), bias=np.ones(1), running_mean=np.ones(2), running_var=np.ones(2)
+).eval()
 
 REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
     (lambda: a.fuse_conv_batch_norm(CONV, TRAINING), StateError, "not affine: it divides by the standard deviation of"),
     (lambda: a.batch_norm_as_depthwise(TRAINING), StateError, "bn must be in evaluation mode .* got training mode"),
     (lambda: a.padding_before_batch_norm(TRAINING), StateError, "no fixed weight can replace it"),
     (lambda: a.fuse_batch_norm_conv(BatchNorm2d(2), CONV), StateError, "not affine"),
+    (lambda: a.fuse_batch_norms(TRAINING, NORM), StateError, "not affine"),
+    (lambda: a.fuse_batch_norms(NORM, TRAINING), StateError, "not affine"),
+    (lambda: a.fuse_batch_norms(NORM, BatchNorm2d(2).eval()), ShapeError, "bn must be of 3 channels, got 2"),
+    (lambda: a.fuse_batch_norms(NORM, CONV), OptionError, "bn must be BatchNorm2d, got Conv2d"),  # type: ignore[arg-type]
     (lambda: a.fuse_conv_transpose_batch_norm(ConvTranspose2d(2, 3, 2), TRAINING), StateError, "not affine"),
     (lambda: a.fuse_conv_batch_norm(CONV, BatchNorm2d(2).eval()), ShapeError, "bn must be of 3 channels, got 2"),
     (lambda: a.fuse_batch_norm_conv(NORM, CONV), ShapeError, "bn must be of 2 channels, got 3 channels"),
     (lambda: a.fuse_conv_transpose_batch_norm(ConvTranspose2d(3, 2, 2), NORM), ShapeError, "of 2 channels"),
-    (lambda: a.fuse_conv_batch_norm(double(CONV), NORM), DTypeError, "norm: bn must be of the dtype of conv, float64"),
+    (
+        lambda: a.fuse_conv_batch_norm(double(CONV), NORM),
+        DTypeError,
+        "norm: bn.weight must be of the dtype of conv.weight",
+    ),
+    (
+        lambda: a.sum_of_convs(CONV, double(CONV)),
+        DTypeError,
+        r"convs\[1\].weight must be of the dtype of convs",
+    ),
+    (lambda: a.compose_convs(CONV, double(SQUARE)), DTypeError, "second.weight must be of the dtype of first.weight"),
+    (lambda: a.reparameterize(Sum(SQUARE, double(SQUARE))), DTypeError, r"convs\[1\].weight must be of the dtype of"),
+    (
+        lambda: a.sum_of_convs(filled(Rational(1)), filled(Decimal(1))),
+        DTypeError,
+        "mix with .* Rational, got Dec",
+    ),
+    (lambda: a.sum_of_convs(filled(1), filled(1)), DTypeError, "exact elements: Fraction, Decimal .*, got int"),
+    (
+        lambda: a.compose_convs(HALF_BIASED, CONV),
+        DTypeError,
+        "first.bias must be of the dtype of first.weight",
+    ),
+    (lambda: a.grouped_as_dense(THIRDS), OptionError, "conv.groups must be a divisor of the 4 filters, got 3"),
+    (lambda: a.grouped_as_dense(LONG_BIAS), ShapeError, r"conv.bias must be \(4,\), got shape \(5,\)"),
+    (lambda: a.fuse_pad_conv(ZeroPad2d(1), FLAT_FILTERS), ShapeError, r"conv.weight must be \(K, C//groups, kh, kw\)"),
+    (
+        lambda: a.batch_norm_as_depthwise(BatchNorm2d(1, eps=-1).eval()),
+        OptionError,
+        "eps must be a finite number",
+    ),
+    (lambda: a.batch_norm_as_depthwise(SHORT_BETA), ShapeError, r"beta must be \(2,\), got shape \(1,\)"),
+    (lambda: a.reparameterize(CONV), OptionError, "block must be Sum, got Conv2d"),  # type: ignore[arg-type]
+    (lambda: a.identity_as_conv(0), OptionError, "channels must be an int, at least 1, got 0"),
+    (lambda: a.identity_as_conv(2, dtype=int), DTypeError, "identity_as_conv: dtype must be float16, float32"),
+    (lambda: a.avg_pool_as_conv(AvgPool2d(2), 0), OptionError, "channels must be an int, at least 1, got 0"),
+    (lambda: a.avg_pool_as_conv(AvgPool2d(2), 2, dtype=int), DTypeError, "dtype must be float16, float32"),
+    (lambda: a.max_pool_as_max_plus_conv(MaxPool2d(2), 0), OptionError, "channels must be an int, at least 1, got 0"),
+    (lambda: a.global_avg_pool_as_conv(2, (0, 3)), OptionError, "image must be int or .*, at least 1, got"),
+    (lambda: a.linear_as_conv(Linear(4, 2), (0, 2)), OptionError, "image must be int or .*, at least 1, got"),
+    (lambda: a.conv_as_linear(CONV, ("a", 2)), OptionError, "image must be int or .*, got"),  # type: ignore[arg-type]
     (
         lambda: a.fuse_batch_norm_conv(shifted_batch_norm(2), Conv2d(2, 3, 3, padding=1)),
         OptionError,
@@ -88,7 +146,7 @@ REFUSED: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
     (lambda: a.fuse_pad_avg_pool(ZeroPad2d(1), MaxPool2d(2)), OptionError, "pool must be AvgPool2d, got MaxPool2d"),
     (lambda: a.compose_convs(UP, CONV), OptionError, "first must be Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
     (lambda: a.compose_convs(CONV, UP), OptionError, "second must be Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
-    (lambda: a.sum_of_convs(UP), OptionError, "convs must be Conv2d, got ConvTranspose2d"),
+    (lambda: a.sum_of_convs(UP), OptionError, r"convs\[0\] must be Conv2d, got ConvTranspose2d"),
     (lambda: a.grouped_as_dense(UP), OptionError, "conv must be Conv2d, got ConvTranspose2d"),
     (lambda: a.depthwise_as_conv(CONV), OptionError, "conv must be DepthwiseConv2d, got Conv2d"),
     (lambda: a.conv_as_linear(UP, (4, 4)), OptionError, "Conv2d or DepthwiseConv2d, got ConvTranspose2d"),
