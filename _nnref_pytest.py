@@ -19,7 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     asked = config.getoption("pyargs") and any(arg.startswith("nnref.conformance") for arg in config.args)
     if config.getoption("nnref_target"):
-        from nnref.oracle.pytest_plugin import configure
+        try:
+            from nnref.oracle.pytest_plugin import configure
+        except ModuleNotFoundError as error:
+            if error.name != "hypothesis":
+                raise
+            what = "hypothesis is not installed; install the extra: pip install 'nnref[oracle]'"
+            raise pytest.UsageError(f"--nnref-target: {what}") from None
 
         configure(config)
     elif asked:

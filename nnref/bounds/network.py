@@ -22,7 +22,7 @@ Between runs, from E the e₀ of the next one, by Lipschitz constants in the max
 
     ReLU       1, exact; and 0 where x + E ≤ 0, for then both are 0
     max pool   max over the window of E: |max x̂ − max x| ≤ max |x̂ − x|, for x̂_i ≤ x_i + E_i ≤ max x + max E; exact
-    σ, tanh    1/4 and 1; to which their local bound at the perturbed argument is added, both growing with it
+    σ, tanh    σ' ≤ min(σ, 1/4), and 1; their local bound is added: at the perturbed argument, for all of these grow
 
 Exact where all of a run are multiples of a power of two q, and R ≤ 2^bits·q: every partial result is representable
 then, coefficients included, for R bounds them too. q follows from the lowest bits of parameters and input; the root of
@@ -64,7 +64,14 @@ ARRAYS = ("value", "error", "magnitude", "raised")  # of a run
 
 
 def network(
-    net: Layer, x: Array, *, precision: Precision, exact_roots: bool = True, absolute: bool = False
+    net: Layer,
+    x: Array,
+    *,
+    precision: Precision,
+    exact_roots: bool = True,
+    sigmoid: str = "direct",
+    tanh: str = "direct",
+    exp: str = "accurate",
 ) -> Allowance:
     """How far ``net(x)`` may be off, for a network of nnref's layers in evaluation mode, folded or not.
 
@@ -74,7 +81,7 @@ def network(
     x : (N, C, H, W) or (N, C), float64
     precision : of the target
     exact_roots : whether square roots are rounded correctly, so that a rational one is exact
-    absolute : whether tanh is computed as 2σ(2x) − 1
+    sigmoid, tanh, exp : how they are computed, as a `Declaration` says it
 
     Raises
     ------
@@ -87,7 +94,8 @@ def network(
     >>> network(layer, np.ones((1, 2)), precision=float32).bound / 2.0**-24  # (2 + 2)u(0.1 + 0.2)
     array([[1.20000029]])
     """
-    run = _Bounds(precision, exact_roots, absolute).through(net, _start(x, np.zeros_like(x), _quantum(x)))
+    bounds = _Bounds(precision, exact_roots, {"sigmoid": sigmoid, "tanh": tanh, "exp": exp})
+    run = bounds.through(net, _start(x, np.zeros_like(x), _quantum(x)))
     bound = run.off(precision)
     fits = run.peak <= precision.storage.largest / 4
     return Allowance(bound if fits else np.full_like(bound, np.nan), np.full_like(bound, run.peak))
@@ -132,7 +140,7 @@ def _start(value: Array, error: Array, quantum: float, peak: float = 0.0) -> _Ru
 class _Bounds:
     precision: Precision
     exact_roots: bool
-    absolute: bool
+    forms: dict[str, str]  # of σ, tanh and exp
 
     def through(self, layer: Layer, run: _Run) -> _Run:
         """The result of a layer, from that of the one before."""
@@ -228,20 +236,20 @@ class _Bounds:
         return _start(layer(run.value), np.maximum(layer(run.off(self.precision)), 0), run.quantum, run.peak)
 
     def sigmoid(self, layer: Layer, run: _Run) -> _Run:
-        """Lipschitz 1/4; σ and with it the local bound grow with x."""
-        off = self._with_rounded_inputs(run)
-        local = activations.sigmoid(run.value + off, precision=self.precision).bound
-        return _start(layer(run.value), off / 4 + local, 0.0, run.peak)
+        """Lipschitz min(σ, 1/4); σ and with it the local bound grow with x."""
+        off, form = self._with_moved_argument(run), self.forms["sigmoid"]
+        local = activations.sigmoid(run.value + off, precision=self.precision, sigmoid=form).bound
+        return _start(layer(run.value), off * np.minimum(layer(run.value + off), 1 / 4) + local, 0.0, run.peak)
 
     def tanh(self, layer: Layer, run: _Run) -> _Run:
         """Lipschitz 1; |tanh| and with it the local bound grow with |x|."""
-        off = self._with_rounded_inputs(run)
-        local = activations.tanh(np.abs(run.value) + off, precision=self.precision, absolute=self.absolute).bound
+        off, form = self._with_moved_argument(run), self.forms["tanh"]
+        local = activations.tanh(np.abs(run.value) + off, precision=self.precision, tanh=form).bound
         return _start(layer(run.value), off + local, 0.0, run.peak)
 
-    def _with_rounded_inputs(self, run: _Run) -> Array:
+    def _with_moved_argument(self, run: _Run) -> Array:
         off = run.off(self.precision)
-        return off + self.precision.u_in * (np.abs(run.value) + off)
+        return off + activations.argument(self.precision, self.forms["exp"]) * (np.abs(run.value) + off)
 
 
 def _added(run: _Run, branches: list[_Run]) -> _Run:

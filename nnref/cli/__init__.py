@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from .. import __version__
 from ..errors import DTypeError, OptionError, ShapeError, StateError
+from .output import sturdy_output
 
 __all__ = ["main"]
 
@@ -16,8 +21,21 @@ COMMANDS = ("prove", "check", "repro", "vectors", "thorough")
 EXTRAS = ("hypothesis", "jinja2", "rich")
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal asked the process to end; the argument is its number."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 or 1 for a verdict, 2 for a question that makes no sense."""
+    with sturdy_output() as out:
+        status = _main(argv)
+        out.flush()
+        if out.lost:
+            print(f"nnref: standard output cannot be written: {out.lost.strerror}", file=sys.stderr)
+        return 2 if out.lost else status
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser("nnref", description=(sys.modules["nnref"].__doc__ or "").splitlines()[0])
     parser.add_argument("--version", action="version", version=f"nnref {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -31,11 +49,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     args = parser.parse_args(argv)
     try:
-        status: int = args.run(args)
+        with _ended_by_signals():
+            status: int = args.run(args)
         return status
-    except (OptionError, ShapeError, DTypeError, StateError) as error:
+    except (OptionError, ShapeError, DTypeError, StateError, OSError) as error:
         print(f"nnref {args.command}: {error}", file=sys.stderr)
         return 2
+    except Terminated as signalled:
+        print("nnref: terminated", file=sys.stderr)
+        return 128 + int(signalled.args[0])
     except KeyboardInterrupt:
         print("nnref: interrupted", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as an interrupt does: with its children, and with what it has so far."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # one is enough
+        raise Terminated(number)
+
+    known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+    mine = [s for s in known if s is not None and signal.getsignal(s) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        mine = []
+    for number in mine:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ..errors import OptionError, refuse
 from ..oracle.case import DTYPES
-from ..oracle.conform import conform, tasks_of
+from ..oracle.characters import visible
+from ..oracle.conform import conform
 from ..oracle.deviations import read_deviations
 from ..oracle.report import Report
 from ..oracle.result import Result
-from ..oracle.targets import BUILT_IN, FRAMEWORKS, installed_frameworks, resolve
+from ..oracle.targets import BUILT_IN, installed_frameworks, name_of
 from ..oracle.targets.process import ProcessTarget, process_target
 from ..oracle.task import Task
+from ..oracle.worker import expect_time_limit
+from .files import Files, refuse_file
 from .table import print_report
 
 __all__ = ["add_parser", "add_target", "program_of"]
 
 WITHOUT_FRAMEWORKS = ("nnref", "definition")
+BAR = (
+    SpinnerColumn(),
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -86,84 +95,62 @@ def run(args: argparse.Namespace) -> int:
     for name, value, least in (("--examples", args.examples, 1), ("--jobs", args.jobs, 1)):
         if value < least:
             refuse(OptionError, "check", name, f"at least {least}", value)
-    console = Console(stderr=args.json == "-")
+    expect_time_limit("check", "--time-limit", args.time_limit)
+    files, console = Files.of(args), Console(stderr=args.json == "-")
     if args.program:
         with program_of(args) as program:
-            return 0 if _checked(program, args, console).ok else 1
-    reports = [_checked(name, args, console) for name in targets]
+            return 0 if _checked(program, args, files, console).ok else 1
+    reports = [_checked(name, args, files, console) for name in targets]
     return 0 if all(report.ok for report in reports) else 1
 
 
-def _checked(target: Any, args: argparse.Namespace, console: Console) -> Report:
-    if isinstance(target, str) and (args.in_process or target not in FRAMEWORKS):
-        resolve(target)  # a target that cannot be loaded is an error of the question, not a finding
+def _checked(target: Any, args: argparse.Namespace, files: Files, console: Console) -> Report:
+    """The report of one target: written, be the campaign interrupted, and printed, be a file not written."""
     deviations = read_deviations(args.deviations) if args.deviations else ()
-    tasks = tasks_of(target, args.op, args.dtype or ("float32",), args.examples, args.seed)
-    report = _run(target, args, deviations, tasks, console)
+    report, name = None, escape(visible(name_of(target)))
+    bar = Progress(*BAR, console=console, transient=True, disable=not console.is_terminal)
+    row = bar.add_task(name)
+
+    def progress(task: Task, cases: int, result: Result | None) -> None:
+        bar.update(row, description=f"{name}: {task.op} {task.direction} {task.dtype}")
+
+    def save(so_far: Report) -> None:
+        nonlocal report
+        report = so_far
+        bar.update(row, total=report.planned, completed=len(report.results))
+        files.save(report)
+
+    with ExitStack() as stack:
+        stack.enter_context(bar)
+        executor = stack.enter_context(ThreadPoolExecutor(args.jobs)) if args.jobs > 1 else None
+        try:
+            report = conform(
+                target,
+                args.op,
+                args.dtype or ("float32",),
+                args.examples,
+                args.seed,
+                executor,
+                deviations=deviations,
+                isolate=isinstance(target, str) and not args.in_process,
+                time_limit=args.time_limit,
+                resume=_unfinished(args),
+                progress=progress,
+                save=save,
+            )
+        finally:
+            unwritten = files.write(report) if report else []
     print_report(console, report)
-    if args.json == "-":
-        sys.stdout.write(report.to_json())
-    elif args.json:
-        report.to_json(args.json)
-    if args.junit:
-        report.to_junit(args.junit)
-    if args.html:
-        report.to_html(args.html)
+    if unwritten:
+        refuse_file(*unwritten[0])
     return report
 
 
-def _run(target: Any, args: argparse.Namespace, deviations: Any, tasks: list[Task], console: Console) -> Report:
-    """The campaign, with its progress bar; on a terminal only, for the table says all."""
-    name = str(getattr(target, "__name__", target))
-    kept = _unfinished(args, Report(name, args.seed, args.examples, deviations=tuple(deviations)))
-    resume = replace(kept, results=list(kept.results))
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with ExitStack() as stack:
-        bar = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not console.is_terminal))
-        row = bar.add_task(name, total=len(tasks), completed=len(kept.results))
-        executor = stack.enter_context(ThreadPoolExecutor(args.jobs)) if args.jobs > 1 else None
-
-        def progress(task: Task, cases: int, result: Result | None) -> None:
-            bar.update(row, description=f"{name}: {task.op} {task.direction} {task.dtype}")
-            if result is not None:
-                bar.advance(row)
-                kept.results.append(result)
-                if args.json and args.json != "-":
-                    kept.to_json(args.json)
-
-        return conform(
-            target,
-            args.op,
-            args.dtype or ("float32",),
-            args.examples,
-            args.seed,
-            executor,
-            deviations=deviations,
-            isolate=isinstance(target, str) and not args.in_process,
-            time_limit=args.time_limit,
-            resume=resume,
-            progress=progress,
-        )
-
-
-def _unfinished(args: argparse.Namespace, new: Report) -> Report:
-    """The report to go on with: what the --json file holds, else a new one. Lost rows are run again."""
+def _unfinished(args: argparse.Namespace) -> Report | None:
+    """The report to go on with, which the --json file holds."""
     if not args.resume:
-        return new
+        return None
     if not args.json or args.json == "-":
         refuse(OptionError, "check", "--json", "a file, to resume from", repr(args.json))
     path = Path(args.json)
-    if not path.exists():
-        return new
-    old = Report.from_json(path.read_text(encoding="utf-8"))
-    if not old.same_campaign(new):
-        what = "a report of this target, seed, number of examples and deviations, to resume from"
-        refuse(OptionError, "check", "--json", what, f"{args.json}: {old.target}, {old.seed}, {old.max_examples}")
-    old.results = [result for result in old.results if not result.lost]
-    return old
+    return Report.from_json(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None

@@ -50,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a claim; all of them by default")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="certificates and refutations, see docs/schemas")
+    form.add_argument("--json", action="store_true", help="certificates and refutations, see nnref/schemas")
     form.add_argument("--markdown", action="store_true", help="docs/claims.md (of all claims)")
     parser.add_argument("--thorough", action="store_true", help="at shapes and options drawn by hypothesis, too")
     parser.add_argument("--seed", type=_seed, default=0, help="of random elements and drawn shapes")

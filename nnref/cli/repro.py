@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from ..errors import OptionError, refuse
 from ..oracle.case import Case, parse
-from ..oracle.data import arrays_of
+from ..oracle.data import arrays_of, dtype_of
 from ..oracle.repro import SideBySide, side_by_side, snippet
 from ..oracle.search import Tester
 from ..oracle.targets import resolve
@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "repro",
         help="run one case again",
-        description="Run a case on TARGET, in this process. Exit status 0 if it passes, 1 if it fails.",
+        description="Run a case on TARGET, in this process. Exit status 1 if it fails, else 0.",
     )
     parser.add_argument("descriptor", help="one line, as a report prints it")
     add_target(parser, required=True)
@@ -49,36 +49,58 @@ def _repeated(case: Case, target: Any, args: argparse.Namespace) -> int:
     if function is None:
         given = args.target or args.program
         refuse(OptionError, "repro", "TARGET", f"something with a function {case.function}", given)
-    declares = declaration_of(target, None)
-    verdict = Tester(function, declares).verdict(case)
-    side = side_by_side(case, function, declares)
+    tester = Tester(function, declaration_of(target, None))
+    verdict = tester.verdict(case)
+    if not isinstance(verdict, str) and not verdict.finding:
+        verdict = tester.verdict(case)  # which shows a buffer that is returned again
+    finding = None if isinstance(verdict, str) else verdict.finding
+    side = side_by_side(case, function, tester.declares)
     if args.snippet:
-        print(snippet(case, side), end="")
+        print(snippet(case, side, finding), end="")
     else:
-        _print(Console(), case, side)
-        if isinstance(verdict, str):
-            print(f"not supported: {verdict}")
-        else:
-            print(verdict.finding.message if verdict.finding else "passed")
-    return 1 if not isinstance(verdict, str) and verdict.finding else 0
+        said = f"not supported: {verdict}" if isinstance(verdict, str) else finding.message if finding else "passed"
+        _print(Console(), case, side, said)
+    return 1 if finding else 0
 
 
-def _print(console: Console, case: Case, side: SideBySide) -> None:
+def _print(console: Console, case: Case, side: SideBySide, said: str) -> None:
     arrays, options = arrays_of(case)
     console.print(escape(str(case)), style="bold", soft_wrap=True)
-    with np.printoptions(threshold=64, linewidth=100):
-        for name, array in arrays.items():
-            console.print(f"{name} = {escape(_text(array))}", highlight=False)
-        for name, value in options.items():
-            console.print(f"{name} = {escape(repr(value))}", highlight=False)
+    console.print(escape(said), highlight=False)
+    with np.printoptions(threshold=64):
+        for name, value in {**arrays, **options}.items():
+            _print_value(console, f"{name} =", value)
         for name, expected in side.expected.items():
             console.print(f"[bold]{name}[/]", highlight=False)
-            rows = {"expected": expected, "bound": side.bound[name], "got": side.got.get(name)}
-            for what, value in rows.items():
-                console.print(f"  {what:8} {escape(_text(value))}", highlight=False)
+            got = side.got.get(name, "nothing")
+            alike = np.shape(got) == expected.shape and getattr(got, "dtype", None) == dtype_of(case.dtype)
+            _print_value(console, "  expected", expected)
+            _print_value(console, "  bound   ", side.bound[name])
+            _print_value(console, "  got     ", got if alike else _Odd(got))
 
 
-def _text(array: Any) -> str:
-    if not isinstance(array, np.ndarray):
-        return repr(array)
-    return " ".join(np.array2string(array).split())
+class _Odd:
+    """A result that is not of the shape or dtype that it should have, which then stand beside it."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        if not isinstance(self._value, np.ndarray):
+            return str(self._value)
+        return f"{_text(self._value, 80)}, {self._value.dtype} of shape {self._value.shape}"
+
+
+def _print_value(console: Console, label: str, value: Any) -> None:
+    """On the line of its label if it fits there, else on lines below."""
+    text = _text(value, console.width - 4)
+    line = f"{label} {' '.join(text.split())}"
+    if len(line) > console.width and isinstance(value, np.ndarray):
+        line = "\n    ".join([label.rstrip(), *filter(None, text.split("\n"))])
+    console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _text(value: Any, width: int) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    return np.array2string(value, max_line_width=width) if value.size else f"empty, of shape {value.shape}"

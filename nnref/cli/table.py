@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from collections import Counter
+from collections.abc import Iterator
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..oracle.characters import visible
 from ..oracle.report import Report
-from ..oracle.result import Failure, Result
+from ..oracle.result import Failure, Result, most_frequent
 
 __all__ = ["print_report"]
 
@@ -19,66 +23,107 @@ STYLES = {
     "not implemented": "dim",
 }
 PIPED_WIDTH = 160
+NUMBERS = ("cases", "unsupported", "max |error|/bound", "median", "seconds")
+LEFT_OUT = ((), ("seconds",), ("seconds", "median"), ("seconds", "median", "unsupported"))  # the first that fits
+SHORTEST_NAME, BOUNDLESS = 20, 1000
 
 
 def print_report(console: Console, report: Report) -> None:
     """Print rows, then every failure with its smallest case, then what is left to say."""
     if not console.is_terminal:
         console = Console(file=console.file, width=PIPED_WIDTH)
-    console.print(_table(report))
+    _print_table(console, report)
     for result in report.results:
         for alike in result.distinct_failures():
             _print_failure(console, result, alike, report.target)
         if result.lost:
-            console.print(f"[bold red]{result.name} {result.dtype}[/] lost: {escape(result.lost)}")
+            _say(console, (f"{result.name} {result.dtype}", "bold red"), f" lost: {result.lost}")
     for line in _remarks(report):
-        console.print(line, style="dim")
+        _say(console, (line, "dim"))
     for line in report.outlived():
-        console.print(escape(line), style="yellow")
+        _say(console, (line, "yellow"))
     counts = ", ".join(f"{n} {status}" for status, n in report.counts().items())
     cases = sum(result.cases for result in report.results)
-    verdict = "[green]ok[/]" if report.ok else "[bold red]not ok[/]"
-    console.print(f"{escape(report.target)}: {verdict}; {counts} of {len(report.results)} rows, {cases} cases")
+    verdict = ("ok", "green") if report.ok else ("not ok", "bold red")
+    _say(console, f"{report.target}: ", verdict, f"; {counts} of {len(report.results)} rows, {cases} cases")
 
 
-def _table(report: Report) -> Table:
-    table = Table(
-        title=f"{report.target}, {report.max_examples} drawn cases a row, seed {report.seed}", title_justify="left"
-    )
-    table.add_column("operation", no_wrap=True)
-    for name in ("dtype", "verdict"):
+def _say(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Print text, in styles, as it is but for what would garble a terminal."""
+    shown = [visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts]
+    console.print(Text.assemble(*shown), soft_wrap=True)
+
+
+def _print_table(console: Console, report: Report) -> None:
+    """No number is cut off: columns are left out, then names folded, then it is wider than the terminal."""
+    for left_out in LEFT_OUT:
+        table = _table(report, left_out)
+        excess = console.measure(table, options=console.options.update(width=BOUNDLESS)).maximum - console.width
+        if excess <= 0:
+            break
+    else:
+        longest = max((len(result.name) for result in report.results), default=0)
+        table.columns[0].width = max(SHORTEST_NAME, longest - excess)
+        excess -= longest - table.columns[0].width
+    _say(console, (_title(report), "italic"))
+    width, console.width = console.width, console.width + max(0, excess)
+    console.print(table)
+    console.width = width
+
+
+def _title(report: Report) -> str:
+    dtypes = list(dict.fromkeys(result.dtype for result in report.results))
+    alone = f"{dtypes[0]}, " if len(dtypes) == 1 else ""
+    return f"{report.target}, {alone}{report.max_examples} drawn cases a row, seed {report.seed}"
+
+
+def _table(report: Report, left_out: tuple[str, ...]) -> Table:
+    table = Table()
+    table.add_column("operation", overflow="fold")
+    one_dtype = len({result.dtype for result in report.results}) == 1
+    for name in ("verdict",) if one_dtype else ("dtype", "verdict"):
         table.add_column(name, no_wrap=True)
-    for name in ("cases", "unsupported", "max |error|/bound", "median", "seconds"):
-        table.add_column(name, justify="right")
-    for r in report.results:
-        style = STYLES[r.status]
-        margins = (f"{r.max_margin:.3f}", f"{r.median_margin:.3f}") if r.margins else ("exact" if r.cases else "", "")
-        skipped = sum(r.unsupported.values())
-        cells = (r.name, r.dtype, f"[{style}]{r.status}[/]", str(r.cases), str(skipped or ""), *margins)
-        table.add_row(*cells, f"{r.seconds:.1f}")
+    numbers = [name for name in NUMBERS if name not in left_out]
+    for name in numbers:
+        table.add_column("\n".join(name.split()), justify="right", no_wrap=True)
+    for result in report.results:
+        dtype = () if one_dtype else (result.dtype,)
+        cells = _numbers(result)
+        style = STYLES[result.status]
+        table.add_row(result.name, *dtype, f"[{style}]{result.status}[/]", *(cells[name] for name in numbers))
     return table
+
+
+def _numbers(result: Result) -> dict[str, str]:
+    margins = (f"{result.max_margin:.3f}", f"{result.median_margin:.3f}")
+    if not result.margins:
+        margins = ("exact" if result.cases else "", "")
+    skipped = str(sum(result.unsupported.values()) or "")
+    return dict(zip(NUMBERS, (str(result.cases), skipped, *margins, f"{result.seconds:.1f}"), strict=True))
 
 
 def _print_failure(console: Console, result: Result, alike: list[Failure], target: str) -> None:
     """Print the first of failures that look alike, and in which data modes the others are."""
     failure, *others = alike
-    console.print(f"\n[bold red]{result.name} {result.dtype}[/] {escape(failure.finding.message)}", soft_wrap=True)
+    console.print()
+    _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {failure.finding.message}")
     if failure.hint:
-        console.print(f"  It behaves {escape(failure.hint)}.", soft_wrap=True)
+        _say(console, f"  It behaves {failure.hint}.")
     if others:
         modes = ", ".join(other.case.mode for other in others)
-        console.print(f"  With {failure.case.mode} data; with {modes} data too.", soft_wrap=True)
-    console.print(f"  {escape(failure.command(target))}", soft_wrap=True, highlight=False)
+        _say(console, f"  With {failure.case.mode} data; with {modes} data too.")
+    _say(console, f"  {failure.command(target)}")
 
 
-def _remarks(report: Report) -> list[str]:
+def _remarks(report: Report) -> Iterator[str]:
     """Why cases were not supported, and observations; each once."""
-    lines: dict[str, int] = {}
+    reasons: Counter[str] = Counter()
     for result in report.results:
-        for reason, cases in result.unsupported.items():
-            lines[f"not supported: {reason}"] = lines.get(f"not supported: {reason}", 0) + cases
-        for note in result.notes:
-            lines[f"{result.name} {result.dtype}: {note}"] = 0
+        reasons.update(result.unsupported)
+    for reason, cases in most_frequent(reasons).items():
+        yield f"not supported: {reason} ({cases} cases)"
+    for result in report.results:
+        for note in sorted(result.notes):
+            yield f"{result.name} {result.dtype}: {note}"
         for reason, (deviating, passing) in result.known.items():
-            lines[f"known deviation in {result.name} {result.dtype}: {reason}"] = deviating + passing
-    return [escape(f"{line} ({cases} cases)" if cases else line) for line, cases in lines.items()]
+            yield f"known deviation in {result.name} {result.dtype}: {reason} ({deviating + passing} cases)"

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import floating_point
 from .case import Case
+from .characters import brief
 from .data import Arrays, laid_out
 from .judge import NOT_COMPUTED, Finding
 
@@ -54,13 +55,13 @@ def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict
                 changed = next((what for what, was in before.items() if after[what] != was), "")
         outputs = result if isinstance(result, tuple) else (result,)
     except Unsupported as reason:
-        return Answer(unsupported=_text(reason) or "no reason given")
+        return Answer(unsupported=brief(reason) or "no reason given")
     except TargetDied as death:
         return Answer(finding=Finding(death.kind, str(death)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
-        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {_text(error)}"))
+        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {brief(error)}"))
     finally:
         if changed:
             floating_point.restore(environment)
@@ -117,12 +118,3 @@ def _side_effect(
             if isinstance(output, np.ndarray) and np.may_share_memory(output, array) and output.size:
                 return Finding("aliasing", f"{case.function} returned memory of its input {name}")
     return None
-
-
-def _text(error: BaseException) -> str:
-    """What an error says, on one line and not without end."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # even this is a target's own code
-        text = "(whose text cannot be had)"
-    return text if len(text) <= 300 else text[:297] + "..."

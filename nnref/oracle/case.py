@@ -9,9 +9,11 @@ them integers. The arrays follow from the line (`nnref.oracle.data`), on every m
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 from ..errors import OptionError, refuse
+from .characters import brief
 from .operations import OPERATIONS, Geometry, Operation, Shape
 
 __all__ = ["DIRECTIONS", "DTYPES", "LAYOUTS", "MODES", "Case", "parse"]
@@ -19,7 +21,19 @@ __all__ = ["DIRECTIONS", "DTYPES", "LAYOUTS", "MODES", "Case", "parse"]
 DIRECTIONS = ("forward", "backward")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 MODES = ("integers", "dyadic", "normal", "adversarial", "one_hot", "special")
-LAYOUTS = ("contiguous", "strided", "reversed", "readonly", "misaligned")
+LAYOUTS = (
+    "contiguous",
+    "strided",  # every other number of a row
+    "reversed",  # rows backwards
+    "readonly",
+    "misaligned",  # one byte off
+    "cropped",  # out of a larger array, all NaN around
+    "transposed",  # the first axis innermost, as Fortran has it
+    "channels_last",  # the second axis innermost
+    "expanded",  # a stride of 0 where the data repeat, as y.sum().backward() makes them
+)
+SEEDS = 1 << 63
+LARGEST = 1 << 26  # numbers that a case read from a line may be about
 
 
 @dataclass(frozen=True)
@@ -70,18 +84,19 @@ class Case:
 
 
 def parse(line: str) -> Case:
-    """Read a descriptor; the inverse of ``str(case)``.
+    """Read a descriptor; the inverse of ``str(case)``, but for the space between words.
 
     Raises
     ------
-    OptionError : the line is no descriptor.
+    OptionError : the line is no descriptor, or one of arrays that are far larger than those of any search.
 
     >>> str(parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2"))
     'relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2'
     """
     words = line.split()
-    if len(words) < 5 or "." not in words[0] or not all("=" in word for word in words[4:]):
-        refuse(OptionError, "parse", "line", "a descriptor: op.direction dtype mode layout seed=… …", repr(line))
+    fields = words[4:]
+    if not fields or "." not in words[0] or not fields[0].startswith("seed=") or not all("=" in w for w in fields):
+        refuse(OptionError, "parse", "line", "a descriptor: op.direction dtype mode layout seed=… …", repr(brief(line)))
     op, direction = words[0].rsplit(".", 1)
     _expect("operation", op, tuple(OPERATIONS))
     for what, word, choices in zip(
@@ -91,25 +106,49 @@ def parse(line: str) -> Case:
         strict=True,
     ):
         _expect(what, word, choices)
-    values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in words[4:])}
-    (seed,) = values.pop("seed", (0,))
+    values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in fields)}
+    seed, *more = values.pop("seed")
+    if more or not 0 <= seed < SEEDS:
+        refuse(OptionError, "parse", "seed", f"one integer, at least 0 and less than {SEEDS}", brief(fields[0]))
     least = OPERATIONS[op].least
     if list(values) != list(least) or any(len(values[name]) != len(least[name]) for name in least):
-        refuse(OptionError, "parse", "fields", f"{', '.join(least)} of {op}, in that order", " ".join(words[5:]))
+        what = f"{', '.join(least)} of {op}, in that order"
+        refuse(OptionError, "parse", "fields", what, brief(" ".join(fields[1:])))
     too_small = [n for n in least if any(v < m for v, m in zip(values[n], least[n], strict=True))]
-    if too_small or not OPERATIONS[op].fits(values):
-        refuse(OptionError, "parse", "fields", f"a case that {op} accepts", " ".join(words[5:]))
+    large = max((value for numbers in values.values() for value in numbers), default=0) > LARGEST
+    if too_small or large or not OPERATIONS[op].fits(values):
+        refuse(OptionError, "parse", "fields", f"a case that {op} accepts", brief(" ".join(fields[1:])))
     dtype, mode, layout = words[1:4]
-    return Case(op, direction, dtype, mode, layout, seed, values)
+    case = Case(op, direction, dtype, mode, layout, seed, values)
+    if str(case) != " ".join(words):  # a field given twice, or a number written in another way
+        refuse(OptionError, "parse", "line", f"written as {case}", brief(" ".join(words)))
+    if (size := _size(case)) > LARGEST:
+        refuse(OptionError, "parse", "fields", f"those of arrays of at most {LARGEST} numbers", size)
+    return case
+
+
+def _size(case: Case) -> int:
+    """How many numbers there are in its arrays and results, the padded image, and all its windows."""
+    g, operation = case.geometry, case.operation
+    arrays = [shape for shape in operation.shapes(g).values() if shape is not None]
+    output = operation.output(g)
+    size = sum(map(prod, [*arrays, output]))
+    if "padding" in g:
+        top, bottom, left, right = g["padding"]
+        size += prod(arrays[0][:2]) * (g["H"][0] + top + bottom) * (g["W"][0] + left + right)
+    if "kernel" in g and "H" in g:
+        places = max(prod(output[2:]), g["H"][0] * g["W"][0]) if "output_padding" in g else prod(output[2:])
+        size += prod(arrays[0][:2]) * places * prod(g["kernel"])
+    return size
 
 
 def _expect(what: str, word: str, choices: tuple[str, ...]) -> None:
     if word not in choices:
-        refuse(OptionError, "parse", what, f"one of {', '.join(choices)}", repr(word))
+        refuse(OptionError, "parse", what, f"one of {', '.join(choices)}", repr(brief(word)))
 
 
 def _integers(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        refuse(OptionError, "parse", name, "integers", repr(text))
+        refuse(OptionError, "parse", brief(name), "integers", repr(brief(text)))

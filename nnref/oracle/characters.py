@@ -1,11 +1,12 @@
-"""Characters that XML and HTML cannot hold, or that would garble a page, made visible."""
+"""Text of anybody made fit to be shown: neither without end, nor with characters that would garble a page."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["visible"]
+__all__ = ["brief", "visible"]
 
+LONGEST = 300  # characters
 HIDDEN = re.compile("[^\t\n\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -16,3 +17,16 @@ def visible(text: str) -> str:
     bell \x07, tab 	, half \ud800, backwards \u202e
     """
     return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def brief(said: object) -> str:
+    r"""What an error says, or any text, on one line and not without end.
+
+    >>> brief(ValueError("one\n two"))
+    'one two'
+    """
+    try:
+        text = " ".join(str(said).split())
+    except BaseException:  # even this is a target's own code
+        text = "(whose text cannot be had)"
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -37,7 +37,7 @@ class Disagreement(AssertionError):
         side = side_by_side(case, function, declares)
         self.expected, self.bound, self.got = side.expected, side.bound, side.got
         self.margin = finding.margin
-        self.snippet = snippet(case, side)
+        self.snippet = snippet(case, side, finding, failure.hint)
         hint = f"\n  it behaves {failure.hint}" if failure.hint else ""
         super().__init__(f"{finding.message}{hint}\n  case: {self.descriptor}")
 

@@ -11,16 +11,22 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
+from ..errors import OptionError
 from .call import call, results_of
 from .case import Case, parse
+from .characters import brief
 from .data import arrays_of
 from .recorder import Recorder
-from .task import Task, function_of, run_task, target_of
+from .task import Task, declaration_of, function_of, loaded, run_task, target_of
 
-__all__ = ["receive", "send", "serve"]
+__all__ = ["Interrupted", "receive", "send", "serve"]
 
 MEMORY = 4 << 30  # bytes of data that a target may hold, or half of what the machine has
 ORPHANED = 2  # times the time limit, when nobody has ended a call that stands still
+
+
+class Interrupted(Exception):
+    """A target raised KeyboardInterrupt, and nobody had interrupted it."""
 
 
 def send(pipe: IO[bytes], message: Any) -> None:
@@ -44,7 +50,11 @@ def receive(pipe: IO[bytes]) -> Any:
 
 
 def serve(fileno: int, time_limit: float) -> None:
-    """Answer jobs until there are no more: ("task", task) with its row, ("case", task, line) with a word."""
+    """Answer jobs until there are no more.
+
+    ("load", name) is answered with what the target declares or the OptionError that says why it cannot be loaded,
+    ("task", task) with its row, ("case", task, line) with a word; what ends another way, with a text.
+    """
     jobs, answers = _private_pipes()
     _restrict()
     recorder = Recorder(fileno)
@@ -54,14 +64,23 @@ def serve(fileno: int, time_limit: float) -> None:
 
     while True:
         try:
-            kind, task, *line = receive(jobs)
-            recorder.clear()
-            answer: Any = run_task(task, recorded=recorded) if kind == "task" else _once(task, parse(*line), recorded)
+            job = receive(jobs)
         except EOFError:
             return
-        except BaseException as error:  # of the target's import, which may even exit, or of the oracle itself
-            answer = f"{type(error).__name__}: {error}"
-        send(answers, answer)
+        recorder.clear()
+        send(answers, _answer(job, recorded))
+
+
+def _answer(job: Any, recorded: Callable[..., Any]) -> Any:
+    kind, subject, *line = job
+    try:
+        if kind == "load":
+            return declaration_of(loaded(subject), None)
+        return run_task(subject, recorded=recorded) if kind == "task" else _once(subject, parse(*line), recorded)
+    except OptionError as error:
+        return error if kind == "load" else f"{type(error).__name__}: {error}"
+    except BaseException as error:  # of the target's import, which may even exit, or of the oracle itself
+        return f"{type(error).__name__}: {brief(error)}"
 
 
 class _Recorded:
@@ -77,6 +96,8 @@ class _Recorded:
         signal.setitimer(signal.ITIMER_REAL, self.alarm)
         try:
             return results_of(self.function, case, arrays, options)
+        except KeyboardInterrupt:
+            raise Interrupted("the target raised KeyboardInterrupt") from None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.recorder.leave()

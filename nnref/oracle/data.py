@@ -292,8 +292,8 @@ def laid_out(array: Array, layout: str) -> Array:
     view = MEMORY.get(layout, np.empty)(array.shape, array.dtype)
     view[...] = array
     if layout == "expanded":
-        once = array[(..., *map(slice, _once(array.shape)))].copy()
-        repeated = np.broadcast_to(once, array.shape)
+        first: tuple[Any, ...] = (..., *map(slice, _once(array.shape)))
+        repeated = np.broadcast_to(array[first].copy(), array.shape)
         view = repeated if repeated.tobytes() == array.tobytes() else view
     view.flags.writeable = layout != "readonly"
     return view
@@ -313,7 +313,8 @@ def _misaligned(shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 def _cropped(shape: Shape, dtype: np.dtype[Any]) -> Array:
     """In the middle of NaN, one on every side of every axis."""
-    return np.full([extent + 2 for extent in shape], np.nan, dtype)[(..., *[slice(1, -1)] * len(shape))]
+    inside: tuple[Any, ...] = (..., *[slice(1, -1)] * len(shape))
+    return np.full([extent + 2 for extent in shape], np.nan, dtype)[inside]
 
 
 def _transposed(shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -327,7 +328,7 @@ def _channels_last(shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 
 # empty memory of a shape
-MEMORY: dict[str, Callable[[Shape, "np.dtype[Any]"], Array]] = {
+MEMORY: dict[str, Callable[[Shape, np.dtype[Any]], Array]] = {
     "strided": _strided,
     "reversed": _reversed,
     "misaligned": _misaligned,

@@ -14,10 +14,13 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "accumulate": (None, "float16", "bfloat16", "float32", "float64"),
     "inputs": (None, "tf32", "float16", "bfloat16"),
     "algorithm": ("direct", "winograd", "fft"),
-    "variance": ("two-pass", "one-pass"),
+    "variance": ("two-pass", "welford", "one-pass"),
+    "sigmoid": ("direct", "tanh"),
     "tanh": ("direct", "sigmoid"),
+    "exp": ("accurate", "base-2"),
+    "loss": ("shifted", "difference"),
     "subnormals": ("kept", "flushed"),
-    "nan": ("propagates", "any"),
+    "nan": ("propagates", "spreads", "any"),
     "ties": ("first", "any"),
     "square_root": ("rounded", "approximate"),
 }
@@ -32,10 +35,15 @@ class Declaration:
     accumulate : format of products and sums; None is float32 for half precision, else the dtype itself
     inputs : format that factors are rounded to before they are multiplied ("tf32", "bfloat16"), None for not at all
     algorithm : of conv2d: "direct" sums of products, "winograd", or "fft"; the latter two spread NaN over an image
-    variance : of training-mode batch norm, "two-pass" or "one-pass" (mean(x²) − mean²)
+    variance : of training-mode batch norm, "two-pass"; "welford", by a running mean or the merging of parts; or
+        "one-pass" (mean(x²) − mean²)
+    sigmoid : "direct", or "tanh" for ½(1 + tanh(x/2)), which is accurate absolutely only
     tanh : "direct", or "sigmoid" for 2σ(2x) − 1, which is accurate absolutely only
+    exp : "accurate", or "base-2" for 2^(x·log₂e), whose relative error grows with |x|
+    loss : cross-entropy "shifted", log Σ exp(x − max x) − (x_t − max x), or the "difference" log Σ exp x − x_t
     subnormals : "kept", or "flushed" to zero
-    nan : "propagates", or "any" where nothing is promised about results that should be NaN
+    nan : "propagates"; "spreads" where zeros are multiplied too, so that a result may be NaN wherever an array of the
+        call has a NaN or an infinity; or "any" where nothing is promised about results that should be NaN
     ties : gradient of a tie in max pooling, to the "first" maximum or to "any"
     square_root : "rounded" correctly, as IEEE 754 asks, or "approximate" within the bound
 
@@ -47,7 +55,10 @@ class Declaration:
     inputs: str | None = None
     algorithm: str = "direct"
     variance: str = "two-pass"
+    sigmoid: str = "direct"
     tanh: str = "direct"
+    exp: str = "accurate"
+    loss: str = "shifted"
     subnormals: str = "kept"
     nan: str = "propagates"
     ties: str = "first"

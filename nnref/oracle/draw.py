@@ -1,8 +1,9 @@
 """Cases drawn by hypothesis: `cases("conv2d")` is a strategy for anybody's tests.
 
-Sizes come in three classes, because bugs do: everything small; one long row, across the widths of vector registers;
-many channels, across the tiles of a matrix product. Images are drawn as what they have beyond the kernel's reach, so
-that every draw is valid and a kernel as large as its padded image is common.
+Sizes come in classes, because bugs do: everything small; a long row or column, across the widths of vector registers;
+many channels, across the tiles of a matrix product; many samples, across the blocks of a batch. Images are drawn as
+what they have beyond the kernel's reach, so that every draw is valid and a kernel as large as its padded image is
+common.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ __all__ = ["cases"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-ONE_TO_THREE, EXTRA, BIT, SAMPLES = st.integers(1, 3), st.integers(0, 6), st.integers(0, 1), st.integers(0, 3)
+ONE_TO_THREE, EXTRA, BIT = st.integers(1, 3), st.integers(0, 6), st.integers(0, 1)
 SEEDS = st.integers(0, 2**32 - 1)
-SIZES = st.sampled_from(("small", "small", "small", "small", "wide", "channels"))
-WIDTHS = st.sampled_from((7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129))
-CHANNELS = st.sampled_from((8, 16, 31, 32, 33, 64))
-PAIRS = st.sampled_from([(3, 3)] * 3 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
-STRIDES = st.sampled_from([(1, 1)] * 6 + [(a, b) for a in (1, 2, 3, 4) for b in (1, 2, 3, 4)])
-DILATIONS = st.sampled_from([(1, 1)] * 6 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)])
+SIZES = st.sampled_from((*["small"] * 8, "wide", "tall", "channels", "samples"))
+WIDTHS = st.sampled_from((7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 193, 256, 257))
+CHANNELS = st.sampled_from((8, 16, 31, 32, 33, 64, 128))
+SAMPLES = {"small": st.sampled_from((1, 1, 1, 2, 2, 3, 4, 0)), "samples": st.sampled_from((5, 7, 8, 9, 16, 17, 32, 33))}
+PAIRS = st.sampled_from([(3, 3)] * 4 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)] + [(4, 4), (5, 5), (7, 1)])
+STRIDES = st.sampled_from([(1, 1)] * 8 + [(a, b) for a in (1, 2, 3, 4) for b in (1, 2, 3, 4)] + [(5, 6), (6, 5)])
+DILATIONS = st.sampled_from([(1, 1)] * 8 + [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)] + [(4, 5), (5, 4)])
 OFTEN = [CODES[name] for name in ("relu", "batch-norm", "batch-norm", "conv1x1", "conv-causal", "conv3x3")]
 NETWORKS = st.tuples(*[st.sampled_from([0, 0, 0, *OFTEN, *OFTEN, *CODES.values()])] * DEPTH)
 PADDINGS = st.integers(0, 255)
@@ -91,9 +93,9 @@ def _geometry(draw: Draw, operation: Operation) -> Geometry:
     size, fields = draw(SIZES), operation.least
     drawn = {name: _field(draw, name, size) for name in fields if name not in ("H", "W")}
     g: Geometry = {name: tuple(map(max, value, fields[name])) for name, value in drawn.items()}
-    for axis, name in enumerate(("H", "W")):
+    for axis, (name, long) in enumerate((("H", "tall"), ("W", "wide"))):
         if name in fields:
-            g[name] = (_extent(draw, g, axis, size if name == "W" else "small"),)
+            g[name] = (_extent(draw, g, axis, long == size),)
     if "M" in g or ("C" in g and size == "channels"):
         g["C"] = (draw(CHANNELS if size == "channels" else ONE_TO_THREE),)
     if size == "channels":
@@ -132,7 +134,7 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
     if name == "output_padding":
         return draw(BIT), draw(BIT)
     if name == "N":
-        return (draw(SAMPLES) if size == "small" else 1,)
+        return (draw(SAMPLES[size]) if size in SAMPLES else 1,)
     if name in ("bias", "ceil_mode", "count_include_pad", "sum"):
         return (draw(BIT),)
     if name == "eps":
@@ -140,15 +142,13 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
     return (draw(ONE_TO_THREE),)
 
 
-def _extent(draw: Draw, g: Geometry, axis: int, size: str) -> int:
+def _extent(draw: Draw, g: Geometry, axis: int, long: bool) -> int:
     """Image extent: at least the kernel's reach less the padding, at least 1."""
     least = 1
     if "kernel" in g and "output_padding" not in g:
         reach = g.get("dilation", (1, 1))[axis] * (g["kernel"][axis] - 1) + 1
         least = max(1, reach - sum(g["padding"][2 * axis : 2 * axis + 2]))
-    if size == "wide":
-        return max(least, draw(WIDTHS))
-    return least + draw(EXTRA)
+    return max(least, draw(WIDTHS)) if long else least + draw(EXTRA)
 
 
 def _widen(draw: Draw, g: Geometry) -> None:

@@ -19,7 +19,8 @@ from ..errors import StateError
 
 __all__ = ["disturbed", "observed", "restore", "save", "undisturbed"]
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 ROUNDING, SUBNORMALS = "the rounding mode", "the handling of subnormal numbers (flush to zero)"
 
 

@@ -35,7 +35,7 @@ def page(report: Report) -> str:
         axis=Axis.of(report),
         failed=[result for result in report.results if result.failures],
         lost=[result for result in report.results if result.lost],
-        judged=[result for result in report.results if result.cases],
+        judged=[result for result in report.results if result.judged],
         known=_known(report),
         unsupported=_unsupported(report),
         notes=[(result, note) for result in report.results for note in sorted(result.notes)],
@@ -94,7 +94,9 @@ def _complaints(report: Report) -> Iterator[str]:
         yield f"{failed} of {len(report.results)} rows failed"
     if outlived := len(report.outlived()):
         yield "a known deviation no longer occurs" if outlived == 1 else f"{outlived} known deviations no longer occur"
-    if not any(result.cases for result in report.results):
+    if report.missing:
+        yield f"{report.missing} of {report.planned} rows were not run"
+    if not any(result.judged for result in report.results):
         yield "no case was judged"
 
 

@@ -16,7 +16,7 @@ from ..arithmetic import decimals, fifty_digits
 from ..bounds import Allowance
 from ..numeric import Array
 from .case import Case
-from .data import dtype_of
+from .data import arrays_of, dtype_of
 from .declaration import Declaration
 from .floating_point import undisturbed
 from .reference import Expectation
@@ -168,9 +168,15 @@ def _right(case: Case, got: Array, exact: Array, error: Array, bound: Array, dec
     right = np.where(np.isfinite(exact), error <= bound, same)
     if declares.nan == "any":
         right |= np.isnan(exact)
+    if declares.nan == "spreads" and np.isnan(got).any() and _has_non_finite(case):
+        right |= np.isnan(got)
     if case.op in UNORDERED or declares.algorithm != "direct":
         right |= ~np.isfinite(exact) & ~np.isfinite(got)
     return right
+
+
+def _has_non_finite(case: Case) -> bool:
+    return not all(array is None or np.isfinite(array).all() for array in arrays_of(case)[0].values())
 
 
 def _worst(name: str, got: Array, exact: Array, error: Array, bound: Array, wrong: Array) -> Finding:

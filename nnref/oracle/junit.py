@@ -37,7 +37,8 @@ def document(report: Report) -> str:
 def _row(result: Result, target: str) -> Element:
     name = f"{result.direction} {result.dtype}"
     case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
-    _add_properties(case, [("cases", result.cases), *_margins(result), *(("note", note) for note in result.notes)])
+    notes = [("note", note) for note in sorted(result.notes)]
+    _add_properties(case, [("cases", result.cases), *_margins(result), *notes])
     told = "\n\n".join(_told(failure, target) for failure in result.failures)
     if result.lost:
         _add_outcome(case, "error", "lost", result.lost, told)
@@ -59,7 +60,7 @@ def _reasons(result: Result) -> str:
         return "the target has no such function"
     if result.status == "known deviation":
         return "; ".join(reason for reason, (deviating, _) in sorted(result.known.items()) if deviating)
-    return "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(result.unsupported.items())) or "no cases"
+    return result.why_not
 
 
 def _told(failure: Failure, target: str) -> str:
@@ -73,7 +74,11 @@ def _beyond_rows(report: Report) -> Iterable[Element]:
         case = Element("testcase", {"classname": "known deviations", "name": visible(line)})
         _add_outcome(case, "failure", "outlived", line)
         yield case
-    if not any(result.cases or result.lost for result in report.results):
+    if report.missing:
+        case = Element("testcase", {"classname": "campaign", "name": "every row was run"})
+        _add_outcome(case, "failure", "interrupted", f"{report.missing} of {report.planned} rows were not run")
+        yield case
+    if not any(result.judged or result.lost for result in report.results):
         case = Element("testcase", {"classname": "campaign", "name": "something was judged"})
         _add_outcome(case, "failure", "empty", "no case was judged")
         yield case
@@ -87,4 +92,4 @@ def _add_outcome(case: Element, tag: str, kind: str, message: str, text: str = "
 def _add_properties(parent: Element, items: Iterable[tuple[str, object]]) -> None:
     properties = SubElement(parent, "properties")
     for name, value in items:
-        SubElement(properties, "property", {"name": name, "value": visible(str(value))})
+        SubElement(properties, "property", {"name": visible(name), "value": visible(str(value))})

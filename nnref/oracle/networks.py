@@ -111,6 +111,8 @@ KINDS: dict[str, Callable[[int], Layer]] = {
     "linear": lambda c: Linear(c, 3),
 }
 CODES = {name: code for code, name in enumerate(KINDS, start=1)}
+# those with a weight for each pair of channels
+PAIRS = {"conv1x1", "conv-causal", "residual", "conv3x3", "conv-strided", "conv-transposed", "rep-vgg"}
 
 
 @dataclass(frozen=True)
@@ -141,20 +143,26 @@ def plan(codes: tuple[int, ...], channels: int, height: int, width: int) -> Plan
     >>> found.layers[1], found.shapes, found.output
     ({'layer': 'ReLU'}, {'0.weight': (2, 2, 1, 1), '0.bias': (2,)}, (1, 2, 5, 5))
     """
-    kinds, layers = list(KINDS.values()), []
+    kinds, layers = list(KINDS), []
+    _expect_small(codes, channels * height * width)
     x = np.zeros((1, channels, height, width), np.float32)
     for code in filter(None, codes):
         if code > len(kinds):
             refuse(ShapeError, "plan", "codes", f"at most {len(kinds)}", code)
-        layers.append(kinds[code - 1](x.shape[1]).eval())
+        name, features = kinds[code - 1], x.shape[1]
+        _expect_small(codes, features**2 if name in PAIRS else features)  # before there are such arrays
+        layers.append(KINDS[name](features).eval())
         with np.errstate(all="ignore"):
             x = layers[-1](x)
-        arrays = [x, *layers[-1].params.values()]
-        if max(array.size for array in arrays) > LARGEST:
-            refuse(ShapeError, "plan", "codes", f"a network of arrays of at most {LARGEST} numbers", codes)
+        _expect_small(codes, *(array.size for array in (x, *layers[-1].params.values())))
     net = Sequential(*layers)
     shapes = {name: array.shape for name, array in net.state_dict().items() if not name.endswith(STATE)}
     return Plan(tuple(map(_described, layers)), shapes, x.shape)
+
+
+def _expect_small(codes: tuple[int, ...], *sizes: int) -> None:
+    if max(sizes) > LARGEST:
+        refuse(ShapeError, "plan", "codes", f"a network of arrays of at most {LARGEST} numbers", codes)
 
 
 def _described(layer: Layer) -> dict[str, Any]:
@@ -182,4 +190,7 @@ def _layer(arrays: Mapping[str, Array | None], description: dict[str, Any], eps:
         return Sum(*(_assembled(arrays, b, eps, f"{prefix}{i}.") for i, b in enumerate(description["branches"])))
     kind: type[Layer] = getattr(nnref, name)
     own = {n: arrays.get(prefix + n) for n in (*kind.parameter_names, *kind.buffer_names)}
-    return kind.from_arrays(**own, options=description | ({"eps": eps} if kind is BatchNorm2d else {}))
+    layer = kind.from_arrays(**own, options=description | ({"eps": eps} if kind is BatchNorm2d else {}))
+    for held in (layer.params, layer.buffers):  # no copies: in the memory layout of the case, and seen when written to
+        held.update({name: array for name in held if (array := own[name]) is not None})
+    return layer

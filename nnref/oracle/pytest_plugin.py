@@ -14,7 +14,7 @@ from .case import MODES
 from .conform import tasks_of
 from .result import Failure, Result
 from .targets import resolve
-from .task import Task, run_task
+from .task import Task, function_of, run_task
 
 __all__ = ["ROWS", "Row", "configure"]
 
@@ -50,17 +50,21 @@ def configure(config: pytest.Config) -> None:
 
     Raises
     ------
-    UsageError : an option is unknown, or the target cannot be loaded.
+    UsageError : an option is unknown, or the target cannot be loaded or has none of the functions.
     """
     name: str = config.getoption("nnref_target")
     examples: int = config.getoption("nnref_examples")
     dtypes = config.getoption("nnref_dtype") or ["float32"]
-    try:
-        tasks = tasks_of(resolve(name), config.getoption("nnref_op"), dtypes, examples, config.getoption("nnref_seed"))
-    except OptionError as error:
-        raise pytest.UsageError(str(error)) from None
     if examples < 0:
         raise pytest.UsageError(f"--nnref-examples must be at least 0, got {examples}")
+    try:
+        target = resolve(name)
+        tasks = tasks_of(target, config.getoption("nnref_op"), dtypes, examples, config.getoption("nnref_seed"))
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not any(function_of(target, task.op, task.direction) for task in tasks):  # all tests would be skipped, and green
+        functions = ", ".join(dict.fromkeys(task.op for task in tasks))
+        raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
     config.stash[ROWS] = [Row(replace(task, modes=(mode,)), name) for task in tasks for mode in MODES]
 
 
@@ -77,5 +81,4 @@ def _reason(result: Result, target: str) -> str:
     if result.status == "not implemented":
         function = result.op if result.direction == "forward" else f"{result.op}_backward"
         return f"not implemented: {target} has no {function}"
-    reasons = "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(result.unsupported.items()))
-    return f"unsupported: {reasons}" if reasons else "there are no such cases"
+    return f"unsupported: {result.why_not}" if result.unsupported else result.why_not

@@ -10,6 +10,7 @@ import struct
 import time
 from dataclasses import dataclass
 
+from ..errors import OptionError
 from .case import Case, parse
 
 __all__ = ["PAGE", "Record", "Recorder"]
@@ -29,8 +30,11 @@ class Record:
 
     @property
     def case(self) -> Case | None:
-        """The case of the last call, None if there was none."""
-        return parse(self.line) if self.line else None
+        """The case of the last call, None if there was none, or the page was written over."""
+        try:
+            return parse(self.line) if self.line else None
+        except OptionError:
+            return None
 
 
 class Recorder:
@@ -65,7 +69,8 @@ class Recorder:
     def read(self) -> Record:
         """What the other process has noted."""
         calls, running, slowest, length = HEAD.unpack(self._page[: HEAD.size])
-        return Record(calls, bool(running), slowest, self._page[HEAD.size : HEAD.size + length].decode())
+        line = self._page[HEAD.size : HEAD.size + length].decode(errors="replace")
+        return Record(calls, bool(running), slowest, line)
 
     def close(self) -> None:
         """Unmap the page."""

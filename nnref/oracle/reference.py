@@ -7,6 +7,7 @@ is below 2⁻²⁹ of the bound for float32, and the judge widens every bound by
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,15 @@ from .declaration import Declaration
 from .floating_point import undisturbed
 
 __all__ = ["Expectation", "expectation"]
+
+# what the bound of an operation depends on, of a declaration
+ASKED = {
+    "batch_norm2d_train": ("variance",),
+    "sigmoid": ("sigmoid", "exp"),
+    "tanh": ("tanh", "exp"),
+    "softmax_cross_entropy": ("loss", "exp"),
+    "network": ("sigmoid", "tanh", "exp"),
+}
 
 # (exact result, allowance), None for the gradient of an absent bias
 Expectation = tuple["tuple[Array, Allowance] | None", ...]
@@ -71,19 +81,15 @@ def _allowances(
 ) -> tuple[Allowance | None, ...]:
     bound = getattr(case.operation.bounds, case.function)
     precision = declares.precision(case.dtype)
-    extra: dict[str, Any] = {}
-    if case.op == "batch_norm2d_train":
-        extra["one_pass"] = declares.variance == "one-pass"
-    if case.op == "tanh":
-        extra["absolute"] = declares.tanh == "sigmoid"
+    extra: dict[str, Any] = {name: getattr(declares, name) for name in ASKED.get(case.op, ())}
     if case.op == "network":
-        extra = {"absolute": declares.tanh == "sigmoid", "exact_roots": declares.square_root == "rounded"}
+        extra["exact_roots"] = declares.square_root == "rounded"
     by_position, by_keyword = case.operation.arguments(case.shapes, arrays, options)
     found = bound(*by_position, **by_keyword, **extra, precision=precision)
     found = (found,) if isinstance(found, Allowance) else found
-    if case.function == "max_pool2d_backward" and declares.ties == "any":
-        tied = tied_pixels(arrays[1], **options)
-        return (Allowance(np.where(tied, np.nan, found[0].bound), found[0].magnitude),)
+    if case.function == "max_pool2d_backward":
+        open_ties = _open_ties(arrays[1], options, declares, precision.storage.normal)
+        found = (Allowance(np.where(open_ties, np.nan, found[0].bound), found[0].magnitude),)
     if case.op == "network" and declares.algorithm != "direct":  # whose bounds do not compose
         return (Allowance(np.full_like(found[0].bound, np.nan), found[0].magnitude),)
     if case.op == "conv2d" and declares.algorithm != "direct":
@@ -91,10 +97,22 @@ def _allowances(
         if not direct:
             return found
     quantum = quantum_of(case)
-    if quantum is None or (declares.square_root != "rounded" and "eps" in options):
+    rounded = (declares.square_root != "rounded" and "eps" in options) or _divides_by_three(case, declares)
+    if quantum is None or rounded:
         return found
     largest = quantum * 2.0 ** min(precision.accumulate.bits, precision.storage.bits)
     return tuple(None if a is None else _exact_where_small(a, largest) for a in found)
+
+
+def _open_ties(x: Array, options: dict[str, Any], declares: Declaration, normal: float) -> Any:
+    """Pixels whose gradient depends on where those of ties go, or on which subnormal numbers are taken for zero."""
+    if declares.ties == "any":
+        return tied_pixels(x, **options)
+    small = (np.abs(x) < normal) & (x != 0)
+    if declares.subnormals == "kept" or not small.any():
+        return False
+    flushed = np.where(small, 0.0, x)
+    return tied_pixels(flushed, **options) & (flushed == 0)
 
 
 def _by_algorithm(
@@ -109,6 +127,12 @@ def _by_algorithm(
     pairs = zip(found, extra, strict=True)
     raised = tuple(None if a is None else Allowance(a.bound + more, a.magnitude) for a, more in pairs)
     return raised, all(np.ndim(more) == 0 for more in extra)
+
+
+def _divides_by_three(case: Case, declares: Declaration) -> bool:
+    """Whether a running mean takes in a third value."""
+    merging = case.op == "batch_norm2d_train" and declares.variance == "welford"
+    return merging and prod(case.geometry[name][0] for name in ("N", "H", "W")) > 2
 
 
 def _exact_where_small(allowance: Allowance, largest: float) -> Allowance:

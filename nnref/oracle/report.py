@@ -14,6 +14,7 @@ import numpy as np
 import nnref
 
 from ..errors import OptionError, refuse
+from .characters import brief
 from .declaration import Declaration
 from .deviations import Deviation
 from .result import Result
@@ -34,10 +35,11 @@ class Report:
     Attributes
     ----------
     target : its name
-    results : a row for each operation, direction and dtype
     declares : what the target states about its arithmetic
+    results : a row for each operation, direction and dtype
     deviations : the known ones that were looked for
     versions : of nnref, NumPy and Python, where the campaign ran
+    planned : how many rows were asked for; an interrupted campaign has fewer
     """
 
     target: str
@@ -47,22 +49,31 @@ class Report:
     results: list[Result] = field(default_factory=list)
     deviations: tuple[Deviation, ...] = ()
     versions: dict[str, str] = field(default_factory=_versions)
+    planned: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed, something was judged, and every known deviation still occurs."""
-        statuses = self.counts()
-        return not statuses["failed"] and any(r.cases for r in self.results) and not self.outlived()
+        """Whether every row was run, nothing failed, a value was judged, and every known deviation still occurs."""
+        failed = self.counts()["failed"] or self.missing or self.outlived()
+        return not failed and any(r.judged for r in self.results)
+
+    @property
+    def missing(self) -> int:
+        """How many rows were asked for and not run."""
+        return max(0, self.planned - len(self.results))
 
     def counts(self) -> Counter[str]:
         """Status -> rows."""
         return Counter(result.status for result in self.results)
 
     def outlived(self) -> list[str]:
-        """Known deviations that matched no case, or whose cases all pass now."""
+        """Known deviations that matched no case, or whose cases all pass now; none of those about other rows."""
         lines = []
         for deviation in self.deviations:
-            counts = [r.known[deviation.reason] for r in self.results if deviation.reason in r.known]
+            rows = [r for r in self.results if r.implemented and deviation.concerns(r.op, r.direction, r.dtype)]
+            if not rows or self.missing or any(r.lost for r in rows):
+                continue
+            counts = [r.known[deviation.reason] for r in rows if deviation.reason in r.known]
             deviating, passing = (sum(c[i] for c in counts) for i in (0, 1))
             if not deviating:
                 what = f"{passing} cases pass now" if passing else "no case matches it"
@@ -75,11 +86,12 @@ class Report:
         return mine == theirs
 
     def to_dict(self) -> dict[str, Any]:
-        """What `to_json` writes; docs/schemas/report.schema.json describes it."""
+        """What `to_json` writes; nnref/schemas/report.schema.json describes it."""
         return {
             "nnref_report": VERSION,
             "target": self.target,
             "ok": self.ok,
+            "planned": max(self.planned, len(self.results)),
             "seed": self.seed,
             "max_examples": self.max_examples,
             "declares": self.declares.said(),
@@ -113,11 +125,11 @@ class Report:
             declares = Declaration(**data["declares"])
             deviations = tuple(Deviation(**entry) for entry in data["deviations"])
             head = (data["target"], data["seed"], data["max_examples"])
-            return cls(*head, declares, results, deviations, data["versions"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            refuse(
-                OptionError, "Report.from_json", "text", "a report of this version", f"{type(error).__name__}: {error}"
-            )
+            planned = data.get("planned", len(results))
+            return cls(*head, declares, results, deviations, data["versions"], planned)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            what = f"{type(error).__name__}: {brief(error)}"
+            refuse(OptionError, "Report.from_json", "text", "a report of this version", what)
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page: matrix, margins against the bound, failures with snippets."""

@@ -11,10 +11,11 @@ from typing import Any
 from .case import Case, parse
 from .judge import Finding
 
-__all__ = ["STATUSES", "Failure", "Result"]
+__all__ = ["STATUSES", "Failure", "Result", "most_frequent"]
 
 STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
 QUANTILES = 20
+REASONS, OTHERS = 8, "other reasons"
 NUMBERS = ("expected", "got", "bound", "margin")  # of a finding
 
 
@@ -27,6 +28,19 @@ def plain(value: float | None) -> float | str | None:
     if value is None or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def most_frequent(reasons: Counter[str]) -> Counter[str]:
+    """The few reasons that most cases have, and how many cases have others: a target may give each case its own.
+
+    >>> most_frequent(Counter({f"size {i}": 1 for i in range(10)}))["other reasons"]
+    2
+    """
+    by_count = sorted(reasons.items(), key=lambda item: (item[0] == OTHERS, -item[1], item[0]))
+    kept = Counter(dict(by_count[:REASONS]))
+    if others := sum(cases for _, cases in by_count[REASONS:]):
+        kept[OTHERS] += others
+    return kept
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,18 @@ class Result:
             return "failed"
         if any(deviating for deviating, _ in self.known.values()):
             return "known deviation"
-        return "passed" if self.cases > self.without_verdict else "unsupported"
+        return "passed" if self.judged else "unsupported"
+
+    @property
+    def judged(self) -> int:
+        """Cases in which a value was judged."""
+        return self.cases - self.without_verdict
+
+    @property
+    def why_not(self) -> str:
+        """Why a row is neither passed nor failed, where it is not for a known deviation or a missing function."""
+        reasons = "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(self.unsupported.items()))
+        return reasons or ("no value could be judged" if self.cases else "there are no such cases")
 
     @property
     def max_margin(self) -> float:

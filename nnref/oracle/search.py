@@ -1,8 +1,8 @@
 """The search of one operation, direction and dtype for a failure: a row of the report.
 
-Every small geometry, every critical size and the usual layers come first, then for each data mode cases drawn by
-hypothesis, steered towards large margins. A failure in one mode does not hide another: the search of that mode ends,
-and the others go on. Each failure is shrunk.
+What every run visits comes first (`nnref.oracle.geometries`), then for each data mode cases drawn by hypothesis,
+steered towards large margins. Every mode has a seed of its own in every row, lest all draw the same geometries. A
+failure in one mode does not hide another: the search of that mode ends, and the others go on. Each failure is shrunk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .declaration import Declaration
 from .deviations import Deviation
 from .diagnosis import behaves_as
 from .draw import cases
-from .geometries import critical_sizes, small_geometries, usual_layers
+from .geometries import enumerated
 from .judge import Finding, Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
@@ -117,9 +117,7 @@ class _Search:
         if failure.finding.kind in ("crash", "hang"):
             return shrink_fatal(failure, self.result.failures, failing)
         case, finding = shrink(failure.case, failure.finding, failing)
-        told = finding.kind in ("value", "shape")
-        hint = behaves_as(tester.function, (case, failure.case), tester.declares) if told else None
-        return Failure(case, finding, hint)
+        return Failure(case, finding, behaves_as(tester.function, (case, failure.case), tester.declares, finding))
 
 
 def search(
@@ -139,15 +137,11 @@ def search(
     started = time.perf_counter()
     tester = Tester(function, declares or Declaration())
     run = _Search(tester, Result(op, direction, dtype), deviations, advance)
-    if "integers" in modes:
-        for case in small_geometries(OPERATIONS[op], direction, dtype):
-            run.visit(case)
-    for family in (critical_sizes, usual_layers):
-        for case in family(OPERATIONS[op], direction, dtype, modes):
-            run.visit(case)
+    for case in enumerated(OPERATIONS[op], direction, dtype, modes):
+        run.visit(case)
     for position, mode in enumerate(modes):
-        share = (max_examples + position) // len(modes)
-        drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, seed)
+        share, own = (max_examples + position) // len(modes), f"{seed} {op}.{direction} {dtype} {mode}"
+        drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, own)
     for failure in sorted(run.failing.values(), key=lambda failure: modes.index(failure.case.mode)):
         run.result.failures.append(run.explained(failure))
     if run.undecided:
@@ -157,13 +151,13 @@ def search(
     return run.result
 
 
-def drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
+def drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int | str) -> None:
     """Let hypothesis draw cases, steered by the margin that `visit` returns; in batches, for it remembers them all."""
     for start in range(0, max_examples, BATCH):
-        _batch(strategy, visit, min(BATCH, max_examples - start), seed + start)
+        _batch(strategy, visit, min(BATCH, max_examples - start), f"{seed} {start}")
 
 
-def _batch(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int) -> None:
+def _batch(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: str) -> None:
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=max_examples,

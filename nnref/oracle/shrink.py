@@ -3,10 +3,13 @@
 Every field of the geometry is lowered in turn, towards the operation's least, as far as a failure of the same kind
 remains for the seed of the case or one of a few others; then again, until nothing changes. Among seeds the one with the
 largest margin is kept. What `check` reports can be worked out by hand.
+
+It ends after so many calls; and after a minute, with the smallest case until then, where a call takes 50 ms or more.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import starmap
 from math import prod
@@ -21,6 +24,8 @@ Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 64)
 BUDGET = 8000  # calls
 FATAL_BUDGET = 60
+SECONDS = 60.0
+SLOW = 0.05  # seconds for a call; what is faster ends by its calls alone, and alike every time
 
 
 def elements(case: Case) -> int:
@@ -36,12 +41,17 @@ def shrink(
     A smaller case is tried with as many seeds as the round says: few at first, to get down fast, then many, for a
     failure that few data show.
     """
-    calls = 0
+    calls, start = 0, time.monotonic()
+
+    def may_go_on() -> bool:
+        return calls < budget and time.monotonic() - start < max(SECONDS, SLOW * (calls + 1))
 
     def attempt(candidate: Case, seed: int) -> tuple[Case, Finding] | None:
         nonlocal calls
+        if not may_go_on():
+            return None
         calls += 1
-        found = failing(candidate.with_seed(seed)) if calls <= budget else None
+        found = failing(candidate.with_seed(seed))
         return (candidate.with_seed(seed), found) if found and found.kind == finding.kind else None
 
     def step(current: Case, seeds: int) -> tuple[Case, Finding] | None:
@@ -50,7 +60,7 @@ def shrink(
 
     best = case, finding
     for seeds in rounds:
-        while calls < budget and (better := step(best[0], seeds)):
+        while may_go_on() and (better := step(best[0], seeds)):
             best = better
     if finding.kind != "value":
         return best

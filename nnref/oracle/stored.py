@@ -1,6 +1,6 @@
 """One case as plain files: a directory with `case.json`, an `.npy` file for every array, expected results and bounds.
 
-docs/vectors.md describes the files, docs/schemas/vector-case.schema.json `case.json`.
+docs/vectors.md describes the files, nnref/schemas/vector-case.schema.json `case.json`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..arithmetic import decimals, fifty_digits
 from ..errors import OptionError, refuse
 from ..numeric import Array
 from .case import Case, parse
+from .characters import brief
 from .data import Arrays, arrays_of
 from .declaration import Declaration
 from .judge import NOT_COMPUTED, UNORDERED, Settled, Verdict, judge_settled, output_names, settle
@@ -145,8 +146,8 @@ def read_case(directory: str | Path) -> StoredCase:
         wanted = [(e["name"], read_array(root / e["expected"]), read_array(root / e["bound"])) for e in data["results"]]
         expected, bound = ({row[0]: row[i] for row in wanted} for i in (1, 2))
         return StoredCase(case, Declaration(**data["declares"]), arrays, options, expected, bound)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, MalformedFile) as error:
-        what = f"{root}: {type(error).__name__}: {error}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedFile) as error:
+        what = f"{root}: {type(error).__name__}: {brief(error)}"
         refuse(OptionError, "read_case", "directory", f"a case of {CASE_FORMAT}", what)
 
 

@@ -13,11 +13,11 @@ from .case import MODES
 from .declaration import Declaration
 from .deviations import Deviation
 from .repro import side_by_side, snippet
-from .result import Failure, Result
+from .result import Failure, Result, most_frequent
 from .search import search
 from .targets import resolve
 
-__all__ = ["Task", "declaration_of", "function_of", "run_task", "target_of"]
+__all__ = ["Task", "declaration_of", "function_of", "loaded", "run_task", "target_of"]
 
 Function = Callable[..., Any]
 
@@ -50,12 +50,12 @@ class Task:
         return Result(self.op, self.direction, self.dtype, lost=why)
 
 
-_loaded = functools.cache(resolve)
+loaded = functools.cache(resolve)
 
 
 def target_of(task: Task) -> Any:
     """The task's target; one that is given by name is loaded once in a process."""
-    return _loaded(task.target) if isinstance(task.target, str) else task.target
+    return loaded(task.target) if isinstance(task.target, str) else task.target
 
 
 def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | None:
@@ -67,7 +67,7 @@ def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | No
 
 def declaration_of(target: Any, given: Declaration | None) -> Declaration:
     """The declaration given, or else the target's own, or else the strictest."""
-    own = getattr(target, "declares", None)
+    own = target.get("declares") if isinstance(target, dict) else getattr(target, "declares", None)
     return given or (own if isinstance(own, Declaration) else Declaration())
 
 
@@ -107,6 +107,7 @@ def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Functio
         advance=advance,
     )
     result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
+    result.unsupported = most_frequent(result.unsupported)
     result.notes.update(f"{what} is not the default: something loaded set it" for what in floating_point.disturbed())
     if task.declares is None and (said := declares.said()):
         result.notes.add("the target declares " + ", ".join(f"{name}={value}" for name, value in said.items()))
@@ -114,4 +115,5 @@ def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Functio
 
 
 def _with_snippet(failure: Failure, function: Callable[..., Any], declares: Declaration) -> Failure:
-    return replace(failure, snippet=snippet(failure.case, side_by_side(failure.case, function, declares)))
+    side = side_by_side(failure.case, function, declares)
+    return replace(failure, snippet=snippet(failure.case, side, failure.finding, failure.hint))

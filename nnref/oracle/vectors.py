@@ -15,6 +15,7 @@ import nnref
 
 from ..errors import OptionError, refuse
 from .case import DTYPES, Case, parse
+from .characters import brief
 from .declaration import Declaration
 from .draw import cases
 from .geometries import small_geometries
@@ -94,7 +95,7 @@ def _drawn(op: str, direction: str, dtype: str, count: int, seed: int) -> list[C
         found.append(case)
         return 0.0  # there is no margin to steer by
 
-    drawn(cases(op, direction=direction, dtype=dtype), visit, count, seed)
+    drawn(cases(op, direction=direction, dtype=dtype), visit, count, f"{seed} {op}.{direction} {dtype}")
     return found
 
 
@@ -110,7 +111,7 @@ def listed(directory: str | Path) -> dict[Path, str]:
         index = json.loads(path.read_text(encoding="utf-8"))
         if index["format"] != INDEX_FORMAT:
             raise ValueError(f"format {index['format']}")
-        return {path.parent / row["directory"]: row["descriptor"] for row in index["cases"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"{path}: {type(error).__name__}: {error}"
+        return {path.parent / row["directory"]: str(row["descriptor"]) for row in index["cases"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"{path}: {type(error).__name__}: {brief(error)}"
         refuse(OptionError, "listed", "directory", f"with an index of {INDEX_FORMAT}", what)

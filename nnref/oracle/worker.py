@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import pickle
 import selectors
@@ -23,20 +24,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import IO, Any, cast
 
+from ..errors import OptionError, refuse
 from .case import Case
+from .characters import brief
 from .child import send
+from .declaration import Declaration
 from .judge import Finding
 from .recorder import PAGE, Recorder
 from .result import Failure, Result
 from .shrink import shrink_fatal
+from .targets import refuse_target
 from .task import Task
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "expect_time_limit"]
 
 POLL = 0.05
 START = 120.0  # seconds at least, in which a target is imported
 PATIENCE, TIMES_SLOWEST = 2.0, 100  # to see a hang again: seconds at least, and times the slowest call that ended
 LAST_WORDS = 4096
+LONGEST_LIMIT, LONGEST_ANSWER = 86400.0, 1 << 28  # seconds, bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
 SERVE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from nnref.oracle.child import serve; "
@@ -46,17 +52,43 @@ SERVE = (
 Advance = Callable[[int], None]
 
 
+def expect_time_limit(function: str, argument: str, seconds: float) -> float:
+    """The seconds, if a call can be limited to so many.
+
+    >>> expect_time_limit("conform", "time_limit", float("nan"))
+    Traceback (most recent call last):
+    nnref.errors.OptionError: conform: time_limit must be more than 0 and at most 86400 seconds, got nan
+    """
+    if not 0 < seconds <= LONGEST_LIMIT or math.isnan(seconds):
+        refuse(OptionError, function, argument, f"more than 0 and at most {LONGEST_LIMIT:.0f} seconds", seconds)
+    return seconds
+
+
 class Worker:
     """A child process; `run` gives the result of a task whatever happens to the child."""
 
     def __init__(self, time_limit: float = 30.0) -> None:
-        self.time_limit = time_limit
+        self.time_limit = expect_time_limit("Worker", "time_limit", time_limit)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 the child inherits it
         self._file.truncate(PAGE)
         self._recorder = Recorder(self._file.fileno())
         self._children: list[_Child] = []  # one or none
         self._slowest = 0.0
         self._close = weakref.finalize(self, _end, self._children, self._recorder, self._file)
+
+    def load(self, name: str) -> Declaration:
+        """What the target of a name declares; it is loaded in the child.
+
+        Raises
+        ------
+        OptionError : it cannot be, or not in the time that there is for it.
+        """
+        reply, _ = self._attempt(("load", name), lambda cases: None)
+        if isinstance(reply, OptionError):
+            raise reply
+        if not isinstance(reply, Declaration):
+            refuse_target(name, reply)
+        return reply
 
     def run(self, task: Task, advance: Advance = lambda cases: None) -> Result:
         """The result of a task; a mode that kills the child fails at its case, and the others go on."""
@@ -102,9 +134,9 @@ class Worker:
         try:
             child.ask(job)
         except Exception as error:  # whatever pickling raises
-            return f"{type(error).__name__}: {error}", None
+            return f"{type(error).__name__}: {brief(error)}", None
         seen, moved = self._recorder.read(), time.monotonic()
-        while (answer := child.answer(POLL)) is None:
+        while (answer := child.answer(POLL)) is None and not child.garbled:
             alive, record = child.alive, self._recorder.read()
             advance(record.calls - seen.calls)
             if record != seen:
@@ -116,7 +148,10 @@ class Worker:
                 break
             return self._death(child, "hang" if alive else "crash", f"no answer within {patience:g} s")
         self._slowest = max(self._slowest, self._recorder.read().slowest)
-        return pickle.loads(answer), None
+        try:
+            return pickle.loads(answer or b""), None
+        except Exception:  # a target may have written anywhere
+            return self._death(child, "garbled", "the process of the target wrote what is no answer")
 
     def _death(self, child: _Child, kind: str, message: str) -> tuple[str, Failure | None]:
         """What there is to say about a child that has died, or that is ended here because it stands still."""
@@ -128,8 +163,8 @@ class Worker:
             message = f"the process of the target died ({cause}){said}"
         self._children.remove(child)
         child.kill()
-        stopped_between = kind == "hang" and not record.running
-        return message, Failure(record.case, Finding(kind, message)) if record.case and not stopped_between else None
+        case = None if kind == "garbled" or (kind == "hang" and not record.running) else record.case
+        return message, Failure(case, Finding(kind, message)) if case else None
 
     def _alive(self) -> _Child:
         if not self.open:
@@ -164,7 +199,7 @@ class _Child:
     def __init__(self, fileno: int, time_limit: float) -> None:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, json.dumps(sys.path), str(fileno), str(time_limit)],
+            [sys.executable, "-c", SERVE, json.dumps(_search_path()), str(fileno), str(time_limit)],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -175,7 +210,7 @@ class _Child:
         self._stdin, self._stdout, self._stderr = (
             cast("IO[bytes]", stream) for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
-        self._received, self._complaint = bytearray(), b""
+        self._received, self._complaint, self.garbled = bytearray(), b"", False
         self._selector = selectors.DefaultSelector()
         for stream in (self._stdout, self._stderr):
             self._selector.register(stream, selectors.EVENT_READ)
@@ -199,7 +234,8 @@ class _Child:
             else:
                 self._complaint = (self._complaint + chunk)[-LAST_WORDS:]
         length = struct.unpack("q", self._received[:8])[0] if len(self._received) >= 8 else 0
-        if not length or len(self._received) < 8 + length:
+        self.garbled = not 0 <= length <= LONGEST_ANSWER
+        if self.garbled or not length or len(self._received) < 8 + length:
             return None
         answer = bytes(self._received[8 : 8 + length])
         del self._received[: 8 + length]
@@ -225,6 +261,11 @@ class _Child:
         for stream in (self._stdin, self._stdout, self._stderr):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+
+
+def _search_path() -> list[str]:
+    """`sys.path` as text; whatever else lies there, Python passes over."""
+    return [os.fsdecode(entry) for entry in sys.path if isinstance(entry, str | bytes | os.PathLike)]
 
 
 def _end(children: list[_Child], recorder: Recorder, file: IO[bytes]) -> None:

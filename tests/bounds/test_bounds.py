@@ -19,7 +19,7 @@ SHARES = {
     "batch_norm2d": 0.25,
     "batch_norm2d_backward": 0.15,
     "batch_norm2d_train": 0.12,
-    "batch_norm2d_train_backward": 0.05,
+    "batch_norm2d_train_backward": 0.12,
     "normalize2d": 0.2,
     "normalize2d_backward": 0.15,
     "global_avg_pool2d_backward": 0.3,
@@ -106,7 +106,7 @@ def test_the_worst_order_of_a_global_average_reaches_nine_tenths():
     assert 0.9 < share(got, exact, pooling.global_avg_pool2d(*wide(x), precision=PRECISION)) < 1
 
 
-@pytest.mark.parametrize(("mean", "least", "most"), [(10000, 100, np.inf), (30, 2, 1)])
+@pytest.mark.parametrize(("mean", "least", "most"), [(3000, 100, np.inf), (100, 10, 1)])
 def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, least, most):
     x = (mean + np.random.default_rng(0).standard_normal((1, 1, 2, 4))).astype(np.float32)
     gamma, beta, eps = np.ones(1), np.zeros(1), np.float32(1e-5)
@@ -115,8 +115,8 @@ def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, 
     given = (x.astype(np.float64), gamma, beta)
     exact = nnref.batch_norm2d_train(*given, eps=1e-5)
     two, one = (
-        batch_norm.batch_norm2d_train(*given, eps=1e-5, precision=PRECISION, one_pass=single)
-        for single in (False, True)
+        batch_norm.batch_norm2d_train(*given, eps=1e-5, precision=PRECISION, variance=variance)
+        for variance in ("two-pass", "one-pass")
     )
     assert share(got, exact, two) > least
     assert np.isnan(one.bound).all() if most == np.inf else share(got, exact, one) < most

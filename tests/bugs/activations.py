@@ -20,6 +20,7 @@ def sigmoid_slope_of_one_plus(right, dy, x):
 
 @bug("tanh", hint="2σ(2x)")
 def tanh_by_the_sigmoid(right, x):
+    """tenstorrent/tt-metal#48328."""
     return 2 * nnref.sigmoid(2 * x) - 1
 
 
@@ -30,6 +31,7 @@ def tanh_slope_without_square(right, dy, x):
 
 @bug("relu")
 def relu_of_nan_is_zero(right, x):
+    """pytorch/pytorch#7999, apache/mxnet#11115, tensorflow/tensorflow#40072."""
     return np.where(x > 0, x, np.float32(0))
 
 
@@ -40,11 +42,13 @@ def clipped_at_six(right, x):
 
 @bug("relu_backward")
 def relu_slope_of_one_at_zero(right, dy, x):
+    """pytorch/tutorials#269."""
     return (np.where(x >= 0, dy, np.float32(0)),)
 
 
 @bug("linear")
 def square_weight_transposed(right, x, weight, bias):
+    """pytorch/pytorch#84736."""
     return right(x, np.ascontiguousarray(weight.T) if weight.shape[0] == weight.shape[1] else weight, bias)
 
 
@@ -56,6 +60,7 @@ def dbias_of_the_first_row(right, dy, x, weight, bias):
 
 @bug("flatten")
 def channels_innermost(right, x):
+    """microsoft/MMdnn#250."""
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(len(x), x[0].size if len(x) else right(x).shape[1])
 
 

@@ -1,6 +1,10 @@
 """Algorithms that are no bugs where they are declared."""
 
+import functools
+
 import numpy as np
+
+import nnref
 
 from .registry import bug
 
@@ -89,3 +93,154 @@ def undeclared_winograd_of_4(right, *arrays, **o):
 @bug("conv2d", hint="Fourier")
 def undeclared_fourier_transform(right, *arrays, **o):
     return by_fourier_transform(right, *arrays, **o)
+
+
+# statistics of a channel as they are merged: (values, mean, sum of squared distances from it)
+
+
+def merged(a, b, weighted=False):
+    """The statistics of two parts as one (Chan, Golub & LeVeque), for arrays of channels."""
+    (n_a, m_a, s_a), (n_b, m_b, s_b), single = a, b, np.float32
+    n, d = n_a + n_b, m_b - m_a
+    mean = (single(n_a) * m_a + single(n_b) * m_b) / single(n) if weighted else m_a + d * (single(n_b) / single(n))
+    return n, mean, s_a + s_b + d * d * (single(n_a) * single(n_b) / single(n))
+
+
+def one_by_one(values):
+    """Welford's recursion over values (n, C)."""
+    mean, total = values[0], np.zeros_like(values[0])
+    for k, value in enumerate(values[1:], 2):
+        before = value - mean
+        mean = mean + before / np.float32(k)
+        total = total + before * (value - mean)
+    return len(values), mean, total
+
+
+def pairwise(values, weighted=False, alone=1):
+    """Halves merged, down to `alone` values, which are taken one by one."""
+    if len(values) <= alone:
+        return one_by_one(values)
+    half = len(values) // 2 + len(values) % 2
+    return merged(pairwise(values[:half], weighted, alone), pairwise(values[half:], weighted, alone), weighted)
+
+
+def in_threes(values, weighted=False):
+    """Parts of three, as if by as many threads, merged in order."""
+    parts = (one_by_one(values[start : start + 3]) for start in range(0, len(values), 3))
+    return functools.reduce(functools.partial(merged, weighted=weighted), parts)
+
+
+def welford(right, x, gamma, beta, *, eps, gather=one_by_one):
+    """Batch norm with merged statistics."""
+    if not x.size:
+        return right(x, gamma, beta, eps=eps)
+    n, mean, total = gather(x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]))
+    return nnref.batch_norm2d(x, gamma, beta, mean, total / np.float32(n), eps=eps)
+
+
+@bug("batch_norm2d_train", hint="Welford")
+def undeclared_running_mean(right, *arrays, eps):
+    return welford(right, *arrays, eps=eps)
+
+
+@bug("batch_norm2d_train", hint="Welford")
+def undeclared_merged_statistics(right, *arrays, eps):
+    return welford(right, *arrays, eps=eps, gather=in_threes)
+
+
+@bug("batch_norm2d_train_backward", hint="Welford")
+def undeclared_running_mean_in_the_gradient(right, dy, x, gamma, beta, *, eps):
+    if not x.size:
+        return right(dy, x, gamma, beta, eps=eps)
+    n, mean, total = one_by_one(x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]))
+    r = 1 / np.sqrt(total / np.float32(n) + np.float32(eps))
+    x_hat = (x - mean[:, None, None]) * r[:, None, None]
+    dgamma, dbeta = (dy * x_hat).sum((0, 2, 3)), dy.sum((0, 2, 3))
+    shares = (dbeta / np.float32(n))[:, None, None] + x_hat * (dgamma / np.float32(n))[:, None, None]
+    return (gamma * r)[:, None, None] * (dy - shares), dgamma, dbeta
+
+
+# exp, and what it is used for
+
+
+def exp_by_powers_of_two(x):
+    """2^(x·log₂e), the product rounded."""
+    return np.exp2(x * np.float32(np.log2(np.e)))
+
+
+@bug("sigmoid", hint="2^(x")
+def undeclared_power_of_two(right, x):
+    e = exp_by_powers_of_two(-np.abs(x))
+    return np.where(x < 0, e, np.float32(1)) / (1 + e)
+
+
+@bug("sigmoid_backward", hint="2^(x")
+def undeclared_power_of_two_in_the_slope(right, dy, x):
+    y = undeclared_power_of_two(right, x)
+    return (dy * y * (1 - y),)
+
+
+@bug("sigmoid", hint="½(1 + tanh(x/2))")
+def undeclared_sigmoid_by_tanh(right, x):
+    return (1 + nnref.tanh(x / 2)) / 2
+
+
+@bug("sigmoid_backward", hint="½(1 + tanh(x/2))")
+def undeclared_slope_by_tanh(right, dy, x):
+    y = (1 + nnref.tanh(x / 2)) / 2
+    return (dy * y * (1 - y),)
+
+
+@bug("softmax_cross_entropy", hint="difference")
+def undeclared_difference_of_logarithms(right, x, *, target, reduction):
+    top = x.max(axis=1)
+    losses = top + np.log(np.exp(x - top[:, None]).sum(axis=1)) - x[np.arange(len(x)), target]
+    return np.asarray(losses.mean() if reduction == "mean" else losses.sum(), x.dtype)
+
+
+@bug("softmax_cross_entropy_backward", hint="difference")
+def undeclared_difference_in_the_softmax(right, dy, x, *, target, reduction):
+    top = x.max(axis=1, keepdims=True)
+    p = np.exp(x - (top + np.log(np.exp(x - top).sum(axis=1, keepdims=True))))
+    p[np.arange(len(x)), target] -= 1
+    return (p * (dy if reduction == "sum" else dy / np.float32(max(1, len(x)))),)
+
+
+# zeros that are stored, and multiplied with NaN and infinities
+
+
+@bug("conv2d", hint="zeros were multiplied")
+def undeclared_zeros_between_the_taps(right, x, weight, bias, *, dilation, **o):
+    kernel = [step * (taps - 1) + 1 for step, taps in zip(dilation, weight.shape[2:], strict=True)]
+    filled = np.zeros((*weight.shape[:2], *kernel), weight.dtype)
+    filled[:, :, :: dilation[0], :: dilation[1]] = weight
+    with np.errstate(invalid="ignore"):
+        return right(x, filled, bias, dilation=(1, 1), **o)
+
+
+@bug("conv2d", hint="zeros were multiplied")
+def undeclared_zeros_between_the_groups(right, x, weight, bias, *, groups, **o):
+    k, c = len(weight) // groups, weight.shape[1]
+    dense = np.zeros((len(weight), groups * c, *weight.shape[2:]), weight.dtype)
+    for group in range(groups):
+        dense[group * k : (group + 1) * k, group * c : (group + 1) * c] = weight[group * k : (group + 1) * k]
+    with np.errstate(invalid="ignore"):
+        return right(x, dense, bias, groups=1, **o)
+
+
+@bug("conv2d_backward", hint="zeros were multiplied")
+def undeclared_zeros_between_the_cotangents(right, dy, x, weight, bias, *, stride, **o):
+    every = nnref.conv2d(np.zeros_like(x), weight, None, stride=1, **o)
+    filled = np.zeros((*dy.shape[:2], *every.shape[2:]), dy.dtype)
+    filled[:, :, :: stride[0], :: stride[1]] = dy
+    with np.errstate(invalid="ignore"):
+        return right(filled, x, weight, bias, stride=(1, 1), **o)
+
+
+@bug("global_avg_pool2d", hint="zeros were multiplied")
+def undeclared_average_by_a_matrix(right, x):
+    n, c, *image = x.shape
+    pixels = image[0] * image[1]
+    weight = np.repeat(np.eye(c, dtype=x.dtype), pixels, axis=1) / np.float32(pixels)
+    with np.errstate(invalid="ignore"):
+        return (x.reshape(n, c * pixels) @ weight.T).reshape(n, c, 1, 1)

@@ -68,6 +68,7 @@ def unbiased_variance(right, x, gamma, beta, *, eps):
 
 @bug("batch_norm2d_train", hint="mean(x²)")
 def one_pass_variance(right, x, gamma, beta, *, eps):
+    """google/flax#1491, tensorflow/tensorflow#25115, tenstorrent/tt-metal#45968."""
     n = np.float32(max(1, x.shape[0] * x.shape[2] * x.shape[3]))
     mean, square = x.sum((0, 2, 3)) / n, (x * x).sum((0, 2, 3)) / n
     return nnref.batch_norm2d(x, gamma, beta, mean, np.maximum(square - mean * mean, 0), eps=eps)

@@ -95,6 +95,7 @@ def tail_of_a_row_of_vectors_left_out(right, x, weight, bias, **o):
 
 @bug("conv2d", hides=True)
 def low_precision_path_for_32_channels(right, x, weight, bias, **o):
+    """ml-explore/mlx#4242."""
     if x.shape[1] % 32 == 0:
         x, weight = rounded(x, 8), rounded(weight, 8)
     return right(x, weight, bias, **o)

@@ -21,6 +21,7 @@ def dweight_of_the_first_sample(right, dy, x, weight, bias, **o):
 
 @bug("conv2d_backward")
 def dbias_as_a_mean(right, dy, x, weight, bias, **o):
+    """heyxhh/nnet-numpy#1."""
     dx, dweight, dbias = right(dy, x, weight, bias, **o)
     return dx, dweight, None if dbias is None else dbias / max(1, len(x))
 
@@ -91,13 +92,14 @@ def transposed_kernel_flipped(right, x, weight, bias, **o):
 
 @bug("conv_transpose2d")
 def output_padding_ignored(right, x, weight, bias, *, output_padding, **o):
+    """apache/tvm#18601."""
     return right(x, weight, bias, **o)
 
 
 @bug("conv_transpose2d")
 def output_padding_of_zeros(right, x, weight, bias, *, output_padding, **o):
     y = right(x, weight, bias, output_padding=output_padding, **o)
-    height, width = right(x, weight, bias, **o).shape[2:]
+    height, width = (n - more for n, more in zip(y.shape[2:], output_padding, strict=True))
     y[:, :, height:], y[:, :, :, width:] = 0, 0
     return y
 

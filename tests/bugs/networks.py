@@ -55,11 +55,13 @@ def pad_merged_into(kind):
 
 @bug("network")
 def padding_merged_into_a_max_pool(right, net, x):
+    """onnxsim/onnxsim#290."""
     return right(rewritten(net, pad_merged_into(nnref.MaxPool2d)), x)
 
 
 @bug("network")
 def padding_merged_into_an_average_that_does_not_count_it(right, net, x):
+    """microsoft/onnxruntime#22177, onnx/optimizer#108."""
     return right(rewritten(net, pad_merged_into(nnref.AvgPool2d)), x)
 
 
@@ -81,6 +83,8 @@ def relu_moved_behind_the_sum(right, net, x):
 
 @bug("network")
 def batch_norm_merged_across_a_relu(right, net, x):
+    """pytorch/glow#5892."""
+
     def pair(relu, bn):
         if isinstance(relu, nnref.ReLU) and isinstance(bn, nnref.BatchNorm2d):
             return nnref.Sequential(bn, relu)

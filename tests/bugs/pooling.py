@@ -14,6 +14,7 @@ def padding_never_counted(right, x, *, count_include_pad, **o):
 
 @bug("avg_pool2d")
 def overhang_of_ceil_mode_counted(right, x, *, kernel_size, count_include_pad, **o):
+    """apple/coremltools#2772, sonos/tract#2851, robertknight/rten#1456."""
     y = right(x, kernel_size=kernel_size, count_include_pad=count_include_pad, **o)
     if not (count_include_pad and o["ceil_mode"]):
         return y
@@ -40,20 +41,23 @@ def padded_with_zeros(right, x, *, padding, ceil_mode, **o):
 
 @bug("max_pool2d")
 def nan_dropped(right, x, **o):
+    """pytorch/pytorch#7645, keras-team/keras#16158."""
     return right(np.where(np.isnan(x), -np.inf, x).astype(x.dtype), **o)
 
 
 @bug("max_pool2d")
 def starts_at_the_least_float(right, x, **o):
+    """pytorch/pytorch#23161, tensorflow/tensorflow#2501."""
     return np.maximum(right(x, **o), np.finfo(np.float32).min)
 
 
 @bug("max_pool2d", hint="dilation were ignored")
 def pool_dilation_ignored(right, x, *, dilation, **o):
+    """sonos/tract#2847."""
     return right(x, **o)
 
 
-@bug("max_pool2d_backward", hint="tie")
+@bug("max_pool2d_backward", hint="of a tie")
 def tie_to_the_last(right, dy, x, *, padding, ceil_mode, **o):
     if ceil_mode or not np.isfinite(x).all():
         return right(dy, x, padding=padding, ceil_mode=True, **o)
@@ -69,6 +73,7 @@ def tie_to_the_last(right, dy, x, *, padding, ceil_mode, **o):
 
 @bug("max_pool2d_backward")
 def overlapping_windows_overwrite(right, dy, x, **o):
+    """FluxML/NNlib.jl#205, ahrefs/ocannl#512."""
     (count,) = right(np.ones_like(dy), x, **o)
     (dx,) = right(dy, x, **o)
     return (dx / np.maximum(count, 1),)

@@ -1,5 +1,8 @@
 """A bug: a wrong implementation, made of the right one; and the list of all of them."""
 
+import re
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,3 +51,19 @@ def rounded(array, bits):
     """To so many bits of significand."""
     mantissa, exponent = np.frexp(array)
     return np.ldexp(np.round(mantissa * 2**bits) / 2**bits, exponent).astype(array.dtype)
+
+
+def run_script(source, function):
+    """Run the script of a failure on a function of a package; what it leaves behind is put back."""
+    (name,) = re.findall(r"from your_package import (\w+)", source)
+    package = types.ModuleType("your_package")
+    setattr(package, name, function)
+    errors, random = np.geterr(), np.random.get_state()
+    sys.modules["your_package"] = package
+    try:
+        with np.errstate(all="ignore"):
+            exec(source, {})
+    finally:
+        del sys.modules["your_package"]
+        np.seterr(**errors)
+        np.random.set_state(random)

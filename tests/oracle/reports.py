@@ -30,6 +30,7 @@ def failed(*findings):
 
 PASSED = Result("conv2d", "forward", "float32", 40, margins=[i / 50 for i in range(1, 41)], seconds=1.23456)
 EXACT = Result("relu", "backward", "float32", 30)
+POOLED = Result("max_pool2d", "backward", "float16", 20)
 KNOWN = Result(
     "max_pool2d", "backward", "float16", 20, known={"https://example.org/issues/1": [3, 17], HOSTILE: [0, 20]}
 )
@@ -53,7 +54,8 @@ REPORTS = {
     "shape": Report("mine", results=[SHAPED]),
     "lost": Report("mine", results=[LOST, CRASHED]),
     "known": Report("mine", results=[PASSED, KNOWN], deviations=(FOR_KNOWN,)),
-    "outlived": Report("mine", results=[PASSED], deviations=(FOR_KNOWN, OUTLIVED)),
+    "outlived": Report("mine", results=[PASSED, EXACT, POOLED], deviations=(FOR_KNOWN, OUTLIVED)),
+    "interrupted": Report("mine", results=[PASSED], deviations=(FOR_KNOWN, OUTLIVED), planned=3),
     "unsupported": Report("mine", results=[UNSUPPORTED, NOT_IMPLEMENTED]),
     "margins": Report("mine", results=[Result("tanh", "forward", "float32", 3, margins=[nan, inf, 5e-324])]),
     "everything": Report(

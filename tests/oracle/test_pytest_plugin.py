@@ -146,6 +146,21 @@ def test_a_question_that_makes_no_sense_is_a_usage_error(pytester, arguments, me
     result.stderr.fnmatch_lines([message])
 
 
+def test_a_target_that_has_nothing_is_no_green_run(conformance):
+    for function in ("sigmoid", "network"):
+        result = conformance(f"--nnref-op={function}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*--nnref-target: buggy.py has none of the functions {function}, nor *"])
+
+
+def test_without_the_extra_its_name_is_told(conformance, pytester):
+    pytester.makepyfile(without="import sys\nsys.modules['hypothesis'] = None\n")
+    pytester.syspathinsert()
+    result = conformance("-p", "without", "-p", "no:hypothesispytest")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--nnref-target: hypothesis is not installed*pip install 'nnref?oracle?'*"])
+
+
 def test_a_run_that_asks_for_nothing_imports_nothing(pytester):
     pytester.makepyfile(
         "import sys\n"
@@ -181,7 +196,7 @@ def test_without_a_target_the_package_is_not_collected(pytester):
 def test_the_page_shows_what_happens(pytester):
     """Every shell command of docs/pytest.md, with the target that the page has."""
     page = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text(encoding="utf-8")
-    source = re.search(r"```py\n# mine.py\n(.*?)```", page, re.DOTALL)
+    source = re.search(r"```python\n# mine.py\n(.*?)```", page, re.DOTALL)
     (pytester.path / "mine.py").write_text(source[1], encoding="utf-8")
     commands = re.findall(r"^(?:pytest|nnref) .*$", page, re.MULTILINE)
     assert len(commands) >= 4

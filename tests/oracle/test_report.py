@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
@@ -18,7 +19,7 @@ from nnref.oracle.result import STATUSES
 from .reports import CASE, EXACT, HOSTILE, KNOWN, LOST, NOT_IMPLEMENTED, PASSED, REPORTS, SHAPED, UNSUPPORTED, buggy
 
 DOCS = Path(__file__).parents[2] / "docs"
-SCHEMA = json.loads((DOCS / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files("nnref") / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -82,6 +83,49 @@ def test_files_are_what_the_text_says(tmp_path, report):
     assert (tmp_path / "report.json").read_text(encoding="utf-8") == text
     report.to_html(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(report)
+
+
+def test_an_older_file_says_nothing_of_what_was_planned():
+    data = json.loads(REPORTS["passing"].to_json())
+    del data["planned"]
+    assert Report.from_json(json.dumps(data)).ok
+    assert not Report.from_json(REPORTS["interrupted"].to_json()).ok
+
+
+def test_what_is_deeply_nested_is_no_report():
+    with pytest.raises(OptionError, match=r"^Report\.from_json: text must be"):
+        Report.from_json("[" * 100_000)
+
+
+class Named:
+    declares = oracle.Declaration(nan="any")
+
+    def relu(self, x):
+        return x.clip(0)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(Named(), "Named"), (Named, "Named"), ({"declares": Named.declares}, "dict"), (oracle, "nnref.oracle")],
+)
+def test_the_same_target_has_the_same_name_and_what_it_declares_is_told(target, name):
+    report = oracle.conform(target, ["tanh"], max_examples=0)
+    assert report.target == name
+    assert report.declares == (oracle.Declaration() if target is oracle else Named.declares)
+    given = oracle.Declaration(ties="any")
+    assert oracle.conform(target, ["tanh"], max_examples=0, declares=given).declares == given
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_what_a_file_declares_is_told(tmp_path, isolate):
+    source = "from nnref.oracle import Declaration\ndeclares = Declaration(nan='any')\n"
+    (tmp_path / "declaring.py").write_text(source, encoding="utf-8")
+    report = oracle.conform(str(tmp_path / "declaring.py"), ["relu"], isolate=isolate)
+    assert report.declares == oracle.Declaration(nan="any")
+    resumed = oracle.conform(str(tmp_path / "declaring.py"), ["relu"], isolate=isolate, resume=report)
+    assert resumed.results == report.results
+    with pytest.raises(OptionError, match="conform: resume must be a report of this target, seed"):
+        oracle.conform("nnref", ["relu"], resume=report)
 
 
 @pytest.mark.parametrize("count", range(60))

@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 from fractions import Fraction
-from pathlib import Path
+from importlib.resources import files
 
 import jsonschema
 import numpy as np
@@ -21,7 +21,7 @@ from nnref.oracle.reference import expectation
 from nnref.oracle.stored import result_shapes, write_case
 from nnref.oracle.vectors import listed
 
-SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+SCHEMAS = files("nnref") / "schemas"
 ROWS = [(op.name, direction) for op in oracle.OPERATIONS.values() for direction in op.directions]
 STRICT = oracle.Declaration()
 
@@ -326,7 +326,9 @@ def test_results_of_other_names_are_refused(tmp_path):
             check_results(tmp_path / "case", results)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": "nnref-vectors/1"}', '{"format": "other", "cases": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[" * 100_000, '{"format": "nnref-vectors/1"}', '{"format": "other", "cases": []}']
+)
 def test_what_is_no_index_is_refused(text, tmp_path):
     (tmp_path / "index.json").write_text(text)
     with pytest.raises(OptionError, match="with an index of nnref-vectors/1"):

@@ -185,6 +185,48 @@ def test_a_target_that_cannot_be_loaded_is_a_lost_row(worker, tmp_path, source):
     assert IMPORTS[source] in result.lost
 
 
+def test_a_target_of_a_name_is_loaded_in_the_child(worker, tmp_path, path):
+    (tmp_path / "tame.py").write_text("from nnref.oracle import Declaration\ndeclares = Declaration(nan='any')\n")
+    assert worker.load(str(tmp_path / "tame.py")) == oracle.Declaration(nan="any")
+    assert worker.load(path) == oracle.Declaration()
+    with pytest.raises(OptionError, match=r"^resolve: target must be .*, got 'no_such' .ModuleNotFoundError"):
+        worker.load("no_such")
+
+
+GARBLING = """
+import os, nnref
+def relu(x):
+    for number in range(3, 20):  # one of them is the pipe to the parent
+        try:
+            os.write(number, WHAT)
+        except OSError:
+            pass
+    return nnref.relu(x)
+"""
+
+
+@pytest.mark.parametrize("what", [b"\xff" * 64, (5).to_bytes(8, "little") + b"junk!", bytes(8) + b"\x01" * 8])
+def test_a_target_that_writes_into_the_pipe_is_a_lost_row(worker, tmp_path, path, what):
+    (tmp_path / "garbling.py").write_text(GARBLING.replace("WHAT", repr(what)))
+    assert run(worker, str(tmp_path / "garbling.py"), "relu").status == "failed"
+    assert run(worker, path, "relu").status == "passed"
+
+
+@pytest.mark.parametrize("limit", [float("nan"), 0, -1, float("inf"), 1e9])
+def test_a_time_limit_that_is_none_is_refused(limit):
+    for way in (Worker, lambda limit: oracle.process_target(["true"], limit)):
+        with pytest.raises(OptionError, match="time_limit must be more than 0 and at most 86400 seconds"):
+            way(limit)
+    with pytest.raises(OptionError, match="conform: time_limit must be more than 0"):
+        oracle.conform("nnref", ["relu"], time_limit=limit)
+
+
+def test_whatever_is_in_the_search_path(path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [Path(path).parent, None, 3, *sys.path])
+    with Worker(2) as fresh:
+        assert fresh.load("unruly") == oracle.Declaration()
+
+
 FLUSH = """
 #include <xmmintrin.h>
 void flush(void) { _mm_setcsr(_mm_getcsr() | 0x8040); }

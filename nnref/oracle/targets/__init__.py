@@ -12,11 +12,12 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from ...errors import OptionError, refuse
+from ..characters import brief
 
-__all__ = ["BUILT_IN", "FRAMEWORKS", "installed_frameworks", "resolve"]
+__all__ = ["BUILT_IN", "FRAMEWORKS", "installed_frameworks", "name_of", "refuse_target", "resolve"]
 
 FRAMEWORKS = ("torch",)
 BUILT_IN = (*FRAMEWORKS, "nnref", "definition")
@@ -27,8 +28,18 @@ def installed_frameworks() -> list[str]:
     return [name for name in FRAMEWORKS if importlib.util.find_spec(name) is not None]
 
 
+def name_of(target: Any) -> str:
+    """What a report calls a target: the name that was given, or that of the module or class."""
+    if isinstance(target, str):
+        return target
+    name = getattr(target, "__name__", None)
+    return name if isinstance(name, str) else type(target).__name__
+
+
 def resolve(name: str) -> Any:
     """The target of a name: built in, ``package.module``, ``module:object`` or ``path/to/file.py``.
+
+    A file finds the modules beside it, as in ``python path/to/file.py``.
 
     Raises
     ------
@@ -43,15 +54,26 @@ def resolve(name: str) -> Any:
         if name.endswith(".py"):
             return _from_file(Path(name))
         module, _, attribute = name.partition(":")
-        if str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+        _search_in(Path.cwd())
         target: Any = importlib.import_module(module)
         for part in filter(None, attribute.split(".")):
             target = getattr(target, part)
         return target
-    except (Exception, SystemExit) as error:  # a target's own import may fail in any way
-        what = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
-        refuse(OptionError, "resolve", "target", what, f"{name!r} ({type(error).__name__}: {error})")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a target's own import may fail in any way
+        refuse_target(name, f"{type(error).__name__}: {brief(error)}")
+
+
+def refuse_target(name: str, why: str) -> NoReturn:
+    """Refuse a name under which nothing can be loaded."""
+    what = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
+    refuse(OptionError, "resolve", "target", what, f"{name!r} ({why})")
+
+
+def _search_in(directory: Path) -> None:
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -62,5 +84,6 @@ def _from_file(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
+    _search_in(path.resolve().parent)
     spec.loader.exec_module(module)
     return module

@@ -26,6 +26,7 @@ from ..npy import read_array
 from ..operations import OPERATIONS
 from ..program import Program, ProtocolError, brief
 from ..stored import result_shapes, write_request
+from ..worker import expect_time_limit
 
 __all__ = ["ProcessTarget", "ProgramError", "process_target"]
 
@@ -123,8 +124,9 @@ def process_target(
 
     Raises
     ------
-    OptionError : the program does not start, or does not say which operations it has.
+    OptionError : the program does not start, or does not say which operations it has, or the time limit is none.
     """
+    expect_time_limit("process_target", "time_limit", time_limit)
     if isinstance(command, str) or not command:
         refuse(OptionError, "process_target", "command", "a list of the program and its arguments", repr(command))
     return ProcessTarget(command, time_limit, declares)

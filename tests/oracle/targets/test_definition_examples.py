@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 import nnref
+from nnref.bounds import format_of, gamma
+from nnref.bounds.activations import EXP
+from nnref.oracle import Declaration
 from nnref.oracle.targets import definition
+
+from .tolerance import assert_within, bounds_of, of_rounded_arguments
 
 NAN, INF = np.nan, np.inf
 
@@ -189,27 +194,32 @@ def test_sigmoid():
     x = np.array([0.0, math.log(3), -math.log(3), INF, -INF, NAN, 800.0, -800.0])
     y = [0.5, 0.75, 0.25, 1, 0, NAN, 1, 0]
     slope = [0.25, 0.1875, 0.1875, 0, 0, NAN, 0, 0]
-    np.testing.assert_allclose(definition.sigmoid(x), y, 1e-15)
-    (dx,) = definition.sigmoid_backward(np.full(8, 2.0), x)
-    np.testing.assert_allclose(dx, 2 * np.array(slope), 1e-15)
+    dy = np.full(8, 2.0)
+    (dx,) = definition.sigmoid_backward(dy, x)
+    bound, slope_bound = bounds_of("sigmoid", dy, [x], of_rounded_arguments())
+    assert_within(definition.sigmoid(x), y, bound)
+    assert_within(dx, 2 * np.array(slope), slope_bound)
 
 
 def test_tanh():
     x = np.array([0.0, math.log(2), -math.log(2), 1e-300, INF, -INF, NAN])
     y = [0, 0.6, -0.6, 1e-300, 1, -1, NAN]
-    np.testing.assert_allclose(definition.tanh(x), y, 1e-15)
-    (dx,) = definition.tanh_backward(np.full(7, 2.0), x)
-    np.testing.assert_allclose(dx, [2, 1.28, 1.28, 2, 0, 0, NAN], 1e-15)
+    dy = np.full(7, 2.0)
+    (dx,) = definition.tanh_backward(dy, x)
+    bound, slope_bound = bounds_of("tanh", dy, [x], of_rounded_arguments())
+    assert_within(definition.tanh(x), y, bound)
+    assert_within(dx, [2, 1.28, 1.28, 2, 0, 0, NAN], slope_bound)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_slopes_are_relatively_exact_far_out(name):
-    """Where 1 - y rounds to 0 the slope does not."""
+    """Where 1 - y rounds to 0 the slope does not: two exp, two sums of 1 + exp, two quotients, two products."""
     x = np.array([3.0, -20.0, 40.0, -300.0])
     exact = np.array([Decimal(v) for v in x])
     backward = getattr(definition, name + "_backward")
     (got,), (expected,) = backward(np.ones(4), x), backward(np.array([Decimal(1)] * 4), exact)
-    np.testing.assert_allclose(got, expected.astype(np.float64), 4e-15)
+    expected = expected.astype(np.float64)
+    assert_within(got, expected, gamma(2 * EXP + 6, 2.0**-53) * expected)
     assert (got > 0).all()
 
 
@@ -252,9 +262,10 @@ def test_softmax_cross_entropy(reduction, rows):
     options = {"target": np.array([0, 1]), "reduction": reduction}
     loss = definition.softmax_cross_entropy(x, **options)
     assert loss.shape == ()
-    np.testing.assert_allclose(loss, (math.log(4) + math.log(4 / 3)) / rows, 1e-13)
     (dx,) = definition.softmax_cross_entropy_backward(np.float64(2), x, **options)
-    np.testing.assert_allclose(dx, np.array([[-1.5, 1.5], [0.5, -0.5]]) / rows, 1e-13)
+    bound, slope_bound = bounds_of("softmax_cross_entropy", np.float64(2), [x], of_rounded_arguments(), **options)
+    assert_within(loss, (math.log(4) + math.log(4 / 3)) / rows, bound)
+    assert_within(dx, np.array([[-1.5, 1.5], [0.5, -0.5]]) / rows, slope_bound)
 
 
 # folds: scales 4 / sqrt(1 + 3) = 2 and 9 / sqrt(6 + 3) = 3
@@ -330,6 +341,14 @@ def run(name, arrays, options, kind=np.asarray):
     return [part for part in (y, *gradients) if part is not None]
 
 
+def bounds_at(name, dtype="float64"):
+    """How far each result of `run` may be off, in arithmetic for a dtype."""
+    arrays, options = EVERY[name]
+    y, *_ = run(name, arrays, options)
+    dy, precision = 12 * np.arange(1.0, y.size + 1).reshape(y.shape), Declaration().precision(dtype)
+    return [bound for bound in bounds_of(name, dy, arrays, precision, **options) if bound is not None]
+
+
 def objects(number):
     def kind(array):
         result = np.empty(array.shape, object)
@@ -350,10 +369,11 @@ def test_exact_elements_stay_exact(name, number):
 
 @pytest.mark.parametrize("name", TRANSCENDENTAL)
 def test_decimal_elements_agree_with_floats(name):
-    arguments = TRANSCENDENTAL[name]
-    for exact, floats in zip(run(name, *arguments, objects(Decimal)), run(name, *arguments), strict=True):
+    arguments, bounds = TRANSCENDENTAL[name], bounds_at(name)
+    results = run(name, *arguments, objects(Decimal)), run(name, *arguments)
+    for exact, floats, bound in zip(*results, bounds, strict=True):
         assert {type(e) for e in exact.flat} == {Decimal}
-        np.testing.assert_allclose(exact.astype(np.float64), floats, 1e-13, 1e-13)
+        assert_within(floats, exact.astype(np.float64), bound)
 
 
 class Counted:
@@ -391,13 +411,15 @@ def test_elements_are_asked_for_their_zero_and_constants():
 def test_results_have_the_dtype_of_the_inputs(name, dtype):
     if dtype == "bfloat16":
         dtype = pytest.importorskip("ml_dtypes").bfloat16
-    dtype, digits = np.dtype(dtype), {2: 1e-2, 4: 1e-5}
+    dtype = np.dtype(dtype)
     with np.errstate(all="raise"):
         got = run(name, *EVERY[name], lambda a: a.astype(dtype))
-    for part, floats in zip(got, run(name, *EVERY[name]), strict=True):
+    stored = "float64" if dtype == np.longdouble else dtype.name
+    results = got, run(name, *EVERY[name]), bounds_at(name, stored), bounds_at(name)
+    for part, floats, bound, of_floats in zip(*results, strict=True):
         assert part.dtype == dtype
-        tolerance = digits.get(dtype.itemsize, 1e-13)
-        np.testing.assert_allclose(part.astype(np.float64), floats, tolerance, tolerance)
+        rounding = format_of(stored).u * (abs(floats) + bound)
+        assert_within(part.astype(np.float64), floats, bound + of_floats + rounding)
 
 
 def test_float32_rounds_every_operation_and_float16_only_the_result():
