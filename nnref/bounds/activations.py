@@ -115,12 +115,12 @@ def softmax_cross_entropy(
     u, n = precision.u, len(x)
     _, _, log_sum, theta_sum = _softmax(x, precision, exp)
     z_target = np.abs(x - x.max(axis=1, keepdims=True))[np.arange(n), target]
-    z_target_error = u * z_target + 2 * precision.u_in * np.abs(x).max(axis=1, initial=0)
+    z_target_error = u * z_target + 2 * precision.u_in * _finite(x).max(axis=1, initial=0)
     losses = log_sum + z_target
     each = theta_sum + EXP * u * log_sum + z_target_error + u * losses + _difference(x, log_sum, u, loss)
     total, error = losses.sum(), each.sum()
     bound = error + gamma(n + 2, u) * (total + error) + (n + 2) * precision.eta
-    return Allowance(np.asarray(bound / _count(n, reduction)), np.asarray(total + np.abs(x).max(initial=0)))
+    return Allowance(np.asarray(bound / _count(n, reduction)), np.asarray(total + _finite(x).max(initial=0)))
 
 
 def softmax_cross_entropy_backward(
@@ -136,7 +136,7 @@ def softmax_cross_entropy_backward(
     """|dy|/N · (p_k(2u|z_k| + 9u·log S + θ_S + 10u) + 4u(p_k + [k = t])); see the module."""
     u, n = precision.u, len(x)
     z, p, log_sum, theta_sum = _softmax(x, precision, exp)
-    moved = 2 * precision.u_in * np.abs(x).max(axis=1, keepdims=True, initial=0)
+    moved = 2 * precision.u_in * _finite(x).max(axis=1, keepdims=True, initial=0)
     theta = u * (2 * np.abs(z) + (EXP + 1) * log_sum[:, None] + EXP + 2) + moved
     theta = theta + _difference(x, log_sum, u, loss)[:, None]
     if exp == "base-2":  # of z_k or z_k − log S
@@ -146,7 +146,7 @@ def softmax_cross_entropy_backward(
     scale = np.abs(dy) / _count(n, reduction)
     residual = p * np.expm1(theta + theta_sum[:, None])  # of an exponent, so that no order is left out
     bound = scale * (residual + 4 * u * (p + one_hot)) + 4 * precision.eta * (1 + np.abs(dy))
-    return (Allowance(bound, scale * np.ones_like(x) + np.abs(x)),)
+    return (Allowance(bound, scale * np.ones_like(x) + _finite(x)),)
 
 
 def _difference(x: Array, log_sum: Array, u: float, loss: str) -> Array:
@@ -160,7 +160,7 @@ def _softmax(x: Array, precision: Precision, exp: str) -> tuple[Array, Array, Ar
     e = np.exp(z)
     z = np.where(e > 0, z, 0)  # a term that vanishes has no error either
     total = e.sum(axis=1)
-    moved = 2 * precision.u_in * np.abs(x).max(axis=1, keepdims=True, initial=0)
+    moved = 2 * precision.u_in * _finite(x).max(axis=1, keepdims=True, initial=0)
     stretched = 2 * precision.u * np.abs(z) if exp == "base-2" else 0.0
     weighted = e * np.expm1(precision.u * np.abs(z) + EXP * precision.u + moved + stretched)
     theta = weighted.sum(axis=1) / total + gamma(x.shape[1], precision.u)

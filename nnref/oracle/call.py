@@ -12,8 +12,9 @@ import numpy as np
 from . import floating_point
 from .case import Case
 from .characters import brief
-from .data import Arrays, laid_out
+from .data import Arrays
 from .judge import NOT_COMPUTED, Finding
+from .layouts import laid_out, layout_of
 
 __all__ = ["Answer", "TargetDied", "Unsupported", "call", "results_of"]
 
@@ -41,7 +42,7 @@ class Answer:
 
 def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
     """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
-    given = [None if a is None else laid_out(a, case.layout) for a in arrays.values()]
+    given = [None if a is None else laid_out(a, layout_of(case, name)) for name, a in arrays.items()]
     told = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
     environment, changed = floating_point.save(), ""
     try:

@@ -30,7 +30,10 @@ LAYOUTS = (
     "cropped",  # out of a larger array, all NaN around
     "transposed",  # the first axis innermost, as Fortran has it
     "channels_last",  # the second axis innermost
-    "expanded",  # a stride of 0 where the data repeat, as y.sum().backward() makes them
+    "expanded",  # a stride of 0 over pixels, which repeat, as y.sum().backward() makes them
+    "some_channels",  # the same as channels_last, out of one channel more
+    "broadcast",  # a stride of 0 over samples, which repeat
+    "mixed",  # every array in another one, by the seed
 )
 SEEDS = 1 << 63
 LARGEST = 1 << 26  # numbers that a case read from a line may be about

@@ -13,8 +13,8 @@ special        NaN, ±inf, ±0, subnormals, ties or nothing but −inf, in one a
                NaN or ±inf in a parameter, where that is unambiguous
 =============  =====================================================================================================
 
-In the layout "expanded" the cotangent (forward: the image) has one value for every plane of pixels, or of two axes one
-row for all samples, so that a stride of 0 can stand for them.
+In the layouts "expanded" and "broadcast" the cotangent (forward: the image) repeats, so that a stride of 0 can stand
+for that: one value for every plane of pixels, or one sample for the whole batch.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from ..bounds import format_of
 from ..numeric import Array
 from .case import Case
 from .floating_point import undisturbed
+from .layouts import repeats
 from .operations import Shape
 
-__all__ = ["Arrays", "arrays_of", "laid_out", "quantum_of"]
+__all__ = ["Arrays", "arrays_of", "quantum_of"]
 
 Arrays = dict[str, "Array | None"]
 VARIANCES = ("var", "running_var")
@@ -82,7 +83,7 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     """
     operation, raw = case.operation, Raw(case.seed)
     shapes, fill = case.shapes, FILLS[case.mode]
-    drawn = shapes | _expandable(case)
+    drawn = shapes | _repeating(case)
     arrays: Arrays = {n: None if shape is None else fill(raw, n, shape, case) for n, shape in drawn.items()}
     options = operation.options(case.geometry)
     if case.mode in EXACT:
@@ -98,19 +99,13 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     return {n: None if a is None else _whole(a.astype(dtype), shapes[n]) for n, a in arrays.items()}, options
 
 
-def _expandable(case: Case) -> dict[str, Shape]:
-    """What is repeated in the layout "expanded", with the shape of what is not: (N,C,H,W) -> (N,C,1,1)."""
+def _repeating(case: Case) -> dict[str, Shape]:
+    """What repeats in a layout of stride 0, with the shape of what is there once."""
     name = "dy" if case.direction == "backward" else "x"
     shape = case.shapes.get(name)
     paired = case.function == "batch_norm2d_train" and case.mode in EXACT  # the batch has to be μ ± s
-    return {name: _once(shape)} if case.layout == "expanded" and shape is not None and not paired else {}
-
-
-def _once(shape: Shape) -> Shape:
-    """One pixel of every plane, one row of a matrix."""
-    if len(shape) < 2:
-        return shape
-    return (*shape[:-2], min(1, shape[-2]), 1 if len(shape) > 2 else shape[-1])
+    once = None if shape is None or paired else repeats(shape, case.layout)
+    return {} if once is None else {name: once}
 
 
 def _whole(array: Array, shape: Shape | None) -> Array:
@@ -285,54 +280,3 @@ def _special_parameters(arrays: Arrays, case: Case) -> list[tuple[str, float]]:
     if whole and (case.op == "linear" or case.direction == slides):
         found.append(("weight", np.nan))
     return found
-
-
-def laid_out(array: Array, layout: str) -> Array:
-    """A fresh array of the same values in another memory layout; one that repeats nothing is not expanded."""
-    view = MEMORY.get(layout, np.empty)(array.shape, array.dtype)
-    view[...] = array
-    if layout == "expanded":
-        first: tuple[Any, ...] = (..., *map(slice, _once(array.shape)))
-        repeated = np.broadcast_to(array[first].copy(), array.shape)
-        view = repeated if repeated.tobytes() == array.tobytes() else view
-    view.flags.writeable = layout != "readonly"
-    return view
-
-
-def _strided(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    return np.zeros((*shape[:-1], 2 * shape[-1]), dtype)[..., ::2] if shape else np.empty(shape, dtype)
-
-
-def _reversed(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    return np.zeros(shape, dtype)[..., ::-1] if shape else np.empty(shape, dtype)
-
-
-def _misaligned(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    return np.zeros(prod(shape) * dtype.itemsize + 1, np.uint8)[1:].view(dtype).reshape(shape)
-
-
-def _cropped(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """In the middle of NaN, one on every side of every axis."""
-    inside: tuple[Any, ...] = (..., *[slice(1, -1)] * len(shape))
-    return np.full([extent + 2 for extent in shape], np.nan, dtype)[inside]
-
-
-def _transposed(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    return np.empty(shape[::-1], dtype).T
-
-
-def _channels_last(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """(N,H,W,C) seen as (N,C,H,W); a matrix has its channels last as it is."""
-    memory = np.empty((*shape[:1], *shape[2:], *shape[1:2]), dtype)
-    return np.moveaxis(memory, -1, 1) if len(shape) > 1 else memory
-
-
-# empty memory of a shape
-MEMORY: dict[str, Callable[[Shape, np.dtype[Any]], Array]] = {
-    "strided": _strided,
-    "reversed": _reversed,
-    "misaligned": _misaligned,
-    "cropped": _cropped,
-    "transposed": _transposed,
-    "channels_last": _channels_last,
-}

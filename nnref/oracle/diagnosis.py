@@ -32,6 +32,11 @@ NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
 
 DECLARATIONS = (
+    ({"accumulate": "float32"}, "as if it accumulated in float32"),
+    ({"inputs": "tf32"}, "as if inputs were rounded to 11 bits (TF32 or float16)"),
+    ({"inputs": "bfloat16"}, "as if inputs were rounded to 8 bits (bfloat16)"),
+    ({"accumulate": "float16"}, "as if it accumulated in float16"),
+    ({"accumulate": "bfloat16"}, "as if it accumulated in bfloat16"),
     ({"subnormals": "flushed"}, "as if subnormal numbers were zero"),
     ({"nan": "spreads"}, "as if zeros were multiplied with NaN or ±∞"),
     ({"nan": "any"}, "as if NaN did not propagate"),
@@ -45,11 +50,6 @@ DECLARATIONS = (
     ({"sigmoid": "tanh"}, "as if sigmoid were computed as ½(1 + tanh(x/2))"),
     ({"loss": "difference"}, "as if the loss were the difference log Σ exp x − x_t"),
     ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
-    ({"accumulate": "float32"}, "as if it accumulated in float32"),
-    ({"inputs": "tf32"}, "as if inputs were rounded to 11 bits (TF32 or float16)"),
-    ({"inputs": "bfloat16"}, "as if inputs were rounded to 8 bits (bfloat16)"),
-    ({"accumulate": "float16"}, "as if it accumulated in float16"),
-    ({"accumulate": "bfloat16"}, "as if it accumulated in bfloat16"),
 )
 
 
@@ -141,7 +141,7 @@ def _suspected(probe: _Probe, rich: Case, probes: Sequence[Case]) -> str | None:
 def _weaker(declares: Declaration, case: Case) -> Iterator[tuple[Declaration, str, dict[str, str]]]:
     """Declarations that promise less than the given one, for cases like this."""
     for changes, words in DECLARATIONS:
-        if "algorithm" in changes and case.op != "conv2d":
+        if "algorithm" in changes and case.op not in ("conv2d", "depthwise_conv2d"):
             continue
         relaxed = replace(declares, **changes)
         same_precision = relaxed.precision(case.dtype) == declares.precision(case.dtype)

@@ -1,13 +1,15 @@
 """Cases that every run visits, because bugs live there; `enumerated` is all of them.
 
 `small_geometries`: all of a windowed operation along one axis. Image 1 to 6, kernel 1 to 3, stride 1 to 3, each padding
-0 to 2, dilation 1 or 2, every flag; the other axis trivial. Which axis is taken alternates, and so does the layout.
+0 to 2, dilation 1 or 2, every flag; the other axis trivial. Which axis is taken alternates, and so does the layout. And
+every image of at most 4 by 4 under square kernels.
 
-`every_layout`: every data mode in every memory layout, special values in all their kinds; and a batch of no samples.
+`every_layout`: every data mode in every memory layout, special values in all their kinds; one array in each, or all but
+one; and a batch of no samples.
 
 `critical_sizes`: one size around the lengths of vector registers, the edges of tiles or the lengths of blocks.
 
-`critical_pairs`: two sizes that are large at once, and sums of more than 1024 terms.
+`critical_pairs`: two sizes that are large at once, or three, and sums of more than 1024 terms.
 
 `large_windows`: kernels from 4, strides and paddings and dilations from 4, alone and together.
 
@@ -21,6 +23,7 @@ from itertools import combinations, product
 from typing import Any
 
 from .case import LAYOUTS, Case
+from .layouts import MIXED
 from .networks import CODES, DEPTH
 from .operations import Geometry, Operation
 
@@ -53,12 +56,26 @@ LONG_SUMS: tuple[dict[str, Any], ...] = (
     {"Cg": 128, "kernel": (3, 3)},
     {"Kg": 128, "kernel": (3, 3)},
     {"groups": 2, "Cg": 8, "Kg": 8, "H": 4, "W": 4},
+    {"C": 4097},
+    {"H": 65, "W": 64},
+)
+TOGETHER: tuple[dict[str, Any], ...] = (
+    {"N": 33, "C": 33, "K": 33},
+    {"N": 1025, "C": 2},
+    {"N": 1025, "C": 2, "K": 33},
+    {"N": 1025, "Cg": 2, "Kg": 2},
+    {"C": 17, "H": 33, "W": 33},
+    {"Cg": 33, "Kg": 33, "H": 9, "W": 9, "kernel": (1, 1), "padding": (0, 0, 0, 0)},
+    *({name: 32, "W": 32, "kernel": (1, 3), "padding": (0, 0, 1, 1)} for name in ("C", "Cg", "Kg", "groups")),
 )
 LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # what is not said is 1, and padding 0
     *({"kernel": (k, k), "padding": (p,) * 4} for k in (4, 5, 6, 8, 11) for p in (0, k // 2)),
     *({"kernel": (4, 7), "stride": s, "padding": p} for s in ((2, 3), (3, 2)) for p in ((0, 0, 0, 0), (1, 2, 3, 0))),
     *({"kernel": (3, 3), "stride": (s, s), "padding": (1, 1, 1, 1)} for s in (4, 5, 6, 8)),
     *({"kernel": (2, 2), "stride": s} for s in ((5, 1), (1, 5), (7, 6))),
+    {"kernel": (1, 33)},
+    {"kernel": (33, 1), "padding": (16, 16, 0, 0)},
+    {"kernel": (2, 3), "padding": (8, 8, 9, 9), "dilation": (16, 9)},
     *({"kernel": (3, 3), "padding": (p,) * 4} for p in (3, 4, 5, 8)),
     *({"kernel": (2, 3), "stride": (2, 1), "padding": p} for p in ((4, 0, 0, 5), (0, 5, 4, 0))),
     *({"kernel": (3, 3), "padding": (d,) * 4, "dilation": (d, d)} for d in (3, 4, 5, 8)),
@@ -70,7 +87,7 @@ LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # what is not said is 1, and padd
 PADDED: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
 USUAL = [(k, s, p) for k in (1, 2, 3, 5, 7) for s in (1, 2) for p in dict.fromkeys((0, k // 2))]
 SEVERAL = ("conv-causal", "batch-norm", "relu", "depthwise", "batch-norm", "conv1x1")
-MIXED = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # a network of these
+NETWORK = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # a network of these
 FLAGS = ("ceil_mode", "count_include_pad")
 OTHERS = LAYOUTS[1:]  # than contiguous
 
@@ -80,7 +97,7 @@ def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in enumerated(OPERATIONS["relu"], "forward", "float32", ("normal",)))
-    132
+    139
     """
     if "integers" in modes:
         yield from small_geometries(operation, direction, dtype)
@@ -93,7 +110,7 @@ def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterat
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in small_geometries(OPERATIONS["conv2d"], "forward", "float32"))
-    891
+    955
     """
     if "layers" in operation.least:
         yield from _pairs_of_layers(operation, direction, dtype)
@@ -114,6 +131,11 @@ def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterat
         if "output_padding" in least:
             geometry["output_padding"] = (0, extra) if axis else (extra, 0)
         geometry |= {name: (value,) for name, value in zip(FLAGS, on, strict=True) if name in least}
+        if operation.fits(geometry):
+            yield Case(operation.name, direction, dtype, "integers", _turn(number, LAYOUTS), number, geometry)
+    for number, (height, width, kernel, stride) in enumerate(product(range(1, 5), range(1, 5), (2, 3), (1, 2))):
+        given = {"kernel": (kernel, kernel), "stride": (stride, stride), "padding": (kernel // 2,) * 4}
+        geometry = _small(operation, H=height, W=width, **given)
         if operation.fits(geometry):
             yield Case(operation.name, direction, dtype, "integers", _turn(number, LAYOUTS), number, geometry)
 
@@ -138,8 +160,8 @@ def _small(operation: Operation, **given: Any) -> Geometry:
 
 
 def _turn(number: int, layouts: Sequence[str]) -> str:
-    """The layouts in turn, shifted every round, so that no period of the cases falls in with them."""
-    return layouts[(number + number // len(layouts)) % len(layouts)]
+    """One of the layouts, scattered, so that no period of the cases falls in with them."""
+    return layouts[(number * 2654435761 >> 16) % len(layouts)]
 
 
 def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
@@ -147,7 +169,7 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(every_layout(OPERATIONS["relu"], "forward", "float32", ("integers", "special"))))
-    46
+    61
     """
     windows: dict[str, Any] = {"kernel": (2, 2), "stride": (1, 2), "padding": (0, 1, 1, 0), "output_padding": (0, 1)}
     sizes: dict[str, Any] = {
@@ -160,12 +182,17 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
         "K": 4,
         "H": 4,
         "W": 8,
-        "layers": MIXED,
+        "layers": NETWORK,
     }
     geometry = _small(operation, bias=1, eps=1, **sizes, **windows)
     rounds = [mode for mode in modes for _ in range(4 if mode == "special" else 1)]
     for number, (mode, layout) in enumerate(product(rounds, LAYOUTS)):
         yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+    arrays = len(Case(operation.name, direction, dtype, modes[0], "mixed", 0, geometry).shapes)
+    for digit in range(1, len(MIXED)) if arrays > 1 else ():
+        others = sum(digit * len(MIXED) ** position for position in range(1, min(arrays, 20)))
+        for seed in (digit, others):
+            yield Case(operation.name, direction, dtype, modes[0], "mixed", seed, geometry)
     if operation.least.get("N") == (0,):
         yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)})
 
@@ -181,7 +208,7 @@ def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequ
     for number, (name, size) in enumerate(sizes):
         ends = (1, 1, 0, 0) if name == "H" else (0, 0, 1, 1)
         kernel = (3, 1) if name == "H" else (1, 3)
-        geometry = _small(operation, kernel=kernel, padding=ends, bias=1, layers=MIXED) | {name: (size,)}
+        geometry = _small(operation, kernel=kernel, padding=ends, bias=1, layers=NETWORK) | {name: (size,)}
         if name in operation.least and operation.fits(geometry):
             other = ("integers", _turn(number, OTHERS))
             for mode, layout in (("integers", "contiguous"), ("normal", "contiguous"), other):
@@ -194,11 +221,11 @@ def critical_pairs(operation: Operation, direction: str, dtype: str, modes: Sequ
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(critical_pairs(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
-    30
+    38
     """
     pairs = [dict(zip(names, sizes, strict=True)) for names in combinations(SIZES, 2) for sizes in EDGES]
-    for number, given in enumerate((*pairs, *LONG_SUMS)):
-        geometry = _small(operation, **PADDED | given, bias=1, layers=MIXED)
+    for number, given in enumerate((*pairs, *LONG_SUMS, *TOGETHER)):
+        geometry = _small(operation, **PADDED | given, bias=1, layers=NETWORK)
         if given.keys() <= operation.least.keys() and operation.fits(geometry):
             yield from _twice(operation, direction, dtype, modes, number, geometry)
 
@@ -216,7 +243,7 @@ def large_windows(operation: Operation, direction: str, dtype: str, modes: Seque
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(large_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("integers", "normal"))))
-    264
+    280
     """
     if not operation.windowed:
         return
@@ -249,7 +276,8 @@ def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequen
     """
     if "kernel" not in operation.least or "stride" not in operation.least:
         return
-    for number, ((kernel, stride, pad), mode, again) in enumerate(product(USUAL, modes, range(2))):
+    turns = product(enumerate(USUAL), enumerate(modes), range(2))
+    for number, ((turn, (kernel, stride, pad)), (shift, mode), again) in enumerate(turns):
         geometry = {name: tuple(max(1, v) for v in low) for name, low in operation.least.items()}
         geometry |= {name: (0,) for name in FLAGS if name in geometry}
         geometry |= {name: (2,) for name in ("N", "C", "Cg", "Kg") if name in geometry}
@@ -263,5 +291,5 @@ def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequen
         if "output_padding" in geometry:
             geometry["output_padding"] = (stride - 1, stride - 1)
         if operation.fits(geometry):
-            layout = _turn(number // 2, OTHERS) if again else "contiguous"
+            layout = OTHERS[(turn + shift) % len(OTHERS)] if again else "contiguous"
             yield Case(operation.name, direction, dtype, mode, layout, number, geometry)

@@ -89,10 +89,11 @@ def _allowances(
     found = (found,) if isinstance(found, Allowance) else found
     if case.function == "max_pool2d_backward":
         open_ties = _open_ties(arrays[1], options, declares, precision.storage.normal)
-        found = (Allowance(np.where(open_ties, np.nan, found[0].bound), found[0].magnitude),)
+        if np.any(open_ties):
+            return (Allowance(np.where(open_ties, np.nan, found[0].bound), found[0].magnitude),)
     if case.op == "network" and declares.algorithm != "direct":  # whose bounds do not compose
         return (Allowance(np.full_like(found[0].bound, np.nan), found[0].magnitude),)
-    if case.op == "conv2d" and declares.algorithm != "direct":
+    if case.op in ("conv2d", "depthwise_conv2d") and declares.algorithm != "direct":
         found, direct = _by_algorithm(case, arrays, options, declares, found)
         if not direct:
             return found
@@ -119,7 +120,8 @@ def _by_algorithm(
     case: Case, arrays: list[Any], options: dict[str, Any], declares: Declaration, found: tuple[Allowance | None, ...]
 ) -> tuple[tuple[Allowance | None, ...], bool]:
     """The direct bounds with what a declared algorithm may be off on top; and whether nothing was added."""
-    given = {"algorithm": declares.algorithm, "precision": declares.precision(case.dtype), **options}
+    groups = {"groups": case.geometry["C"][0]} if case.op == "depthwise_conv2d" else {}
+    given = {"algorithm": declares.algorithm, "precision": declares.precision(case.dtype), **options, **groups}
     if case.direction == "forward":
         extra: tuple[Any, ...] = (fast_convolution.conv2d(*arrays[:2], **given),)
     else:

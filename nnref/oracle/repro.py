@@ -15,10 +15,11 @@ import numpy as np
 from ..numeric import Array
 from .call import call
 from .case import Case
-from .data import arrays_of, laid_out
+from .data import arrays_of
 from .declaration import Declaration
 from .floating_point import ROUNDING, SUBNORMALS
 from .judge import UNORDERED, Finding, output_names, settle
+from .layouts import laid_out, layout_of
 from .memory import BY_CHANCE, call_before
 from .reference import expectation
 
@@ -95,7 +96,8 @@ class _Call:
         given, self._options = arrays_of(case)
         self._given = given | {name: value for name, value in self._options.items() if isinstance(value, np.ndarray)}
         self._values = {
-            name: _in_layout(a, case.layout if name in given else "contiguous") for name, a in self._given.items()
+            name: _in_layout(a, layout_of(case, name) if name in given else "contiguous")
+            for name, a in self._given.items()
         }
         self.moved = any("in_memory(" in text for text in self._values.values())
         self.results = "got" if case.direction == "backward" or case.op.startswith("fold_") else "[got]"

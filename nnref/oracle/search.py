@@ -28,7 +28,7 @@ from .judge import Finding, Verdict, judge
 from .operations import OPERATIONS
 from .reference import expectation
 from .result import Failure, Result
-from .shrink import shrink, shrink_fatal
+from .shrink import shrink_again, shrink_fatal
 
 __all__ = ["Tester", "drawn", "search"]
 
@@ -116,7 +116,7 @@ class _Search:
 
         if failure.finding.kind in ("crash", "hang"):
             return shrink_fatal(failure, self.result.failures, failing)
-        case, finding = shrink(failure.case, failure.finding, failing)
+        case, finding = shrink_again(failure, self.result.failures, failing)
         return Failure(case, finding, behaves_as(tester.function, (case, failure.case), tester.declares, finding))
 
 

@@ -18,7 +18,7 @@ from .case import Case
 from .judge import Finding
 from .result import Failure
 
-__all__ = ["Failing", "elements", "shrink", "shrink_fatal"]
+__all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
 
 Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 64)
@@ -75,6 +75,16 @@ def shrink_fatal(failure: Failure, before: Sequence[Failure], failing: Failing) 
         if (finding := failing(case)) and finding.kind == failure.finding.kind:
             return Failure(case, finding)
     return Failure(*shrink(failure.case, failure.finding, failing, rounds=(1,), budget=FATAL_BUDGET))
+
+
+def shrink_again(failure: Failure, before: Sequence[Failure], failing: Failing) -> tuple[Case, Finding]:
+    """Shrink a failure of a row that has others: where it shows at the size of one of these, that is small enough."""
+    for known in before:
+        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
+        for seed in (case.seed, *range(SEEDS[0])):
+            if (finding := failing(case.with_seed(seed))) and finding.kind == failure.finding.kind:
+                return shrink(case.with_seed(seed), finding, failing, rounds=(1,))
+    return shrink(failure.case, failure.finding, failing)
 
 
 def _margin(finding: Finding) -> float:

@@ -458,3 +458,77 @@ def channels_innermost_behind_a_1x1_convolution(right, net, x):
 class ChannelsInnermost(nnref.Flatten):
     def forward(self, x):
         return super().forward(np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
+
+
+@bug("conv2d")
+def weight_alone_is_a_view(right, x, weight, bias, **o):
+    """pytorch/pytorch#192212: an image as NumPy makes it, a permuted weight."""
+    return right(x, as_it_lies(weight) if x.flags.c_contiguous else weight, bias, **o)
+
+
+@bug("conv2d_backward")
+def cotangent_alone_is_a_view(right, dy, x, weight, bias, **o):
+    """pytorch/pytorch#175969: only one of dy and x has channels last."""
+    return right(as_it_lies(dy) if x.flags.c_contiguous else dy, x, weight, bias, **o)
+
+
+@bug("conv2d")
+def channels_cut_from_more_channels(right, x, weight, bias, **o):
+    """pytorch/pytorch#180984: a slice of the channels of an image that has them last."""
+    row, column = x.strides[2] // x.itemsize, x.strides[3] // x.itemsize
+    cut = x.size and x.strides[1] == x.itemsize and x.shape[1] < column < row
+    return right(as_it_lies(x) if cut else x, weight, bias, **o)
+
+
+@bug("conv2d")
+def one_sample_for_the_whole_batch(right, x, weight, bias, **o):
+    """pytorch/pytorch#2993: a batch with a stride of 0."""
+    y = right(x, weight, bias, **o)
+    return y * 0 if len(x) > 1 and x.strides[0] == 0 != x.strides[3] else y
+
+
+@bug("depthwise_conv2d")
+def image_smaller_than_the_kernel(right, x, weight, bias, **o):
+    """alibaba/MNN#2291: two rows of one pixel under 3×3."""
+    y = right(x, weight, bias, **o)
+    return y * 0 if x.shape[2:] == (2, 1) and weight.shape[2:] == (3, 3) else y
+
+
+@bug("linear", hides=True)
+def last_tile_of_all_three_axes(right, x, weight, bias):
+    """eth-cscs/Tiled-MM#17: tiles that are not full in rows, columns and terms at once."""
+    y = right(x, weight, bias)
+    if min(*x.shape, len(weight)) > 32:
+        y[32:, 32:] = 0
+    return y
+
+
+@bug("batch_norm2d_train", hides=True)
+def many_values_in_many_channels(right, x, gamma, beta, *, eps):
+    """ROCm/MIOpen#1109: sizes that are large together."""
+    y = right(x, gamma, beta, eps=eps)
+    return y * 0 if count(x) > 1024 and x.shape[1] > 16 else y
+
+
+@bug("conv2d_backward", hides=True)
+def many_samples_of_two_channels(right, dy, x, weight, bias, **o):
+    """pytorch/pytorch#96225: the gradient of the weight, from so many samples on (there, 65536)."""
+    dx, dweight, dbias = right(dy, x, weight, bias, **o)
+    return dx, dweight * 0 if len(x) > 1024 and x.shape[1] > 1 else dweight, dbias
+
+
+@bug("depthwise_conv2d", hides=True)
+def one_row_of_many_channels(right, x, weight, bias, **o):
+    """tenstorrent/tt-mlir#9276: one row, a kernel of one row, 32 channels and pixels."""
+    y = right(x, weight, bias, **o)
+    return y * 0 if x.shape[2] == 1 and weight.shape[2:] == (1, 3) and min(x.shape[1], x.shape[3]) >= 32 else y
+
+
+@bug("softmax_cross_entropy", hint="zeros were multiplied")
+def zero_times_an_infinite_logarithm(right, x, *, target, reduction):
+    """google-deepmind/optax#896: the loss as a product with one-hot labels, where a class is masked by −∞."""
+    with np.errstate(all="ignore"):
+        z = x - x.max(axis=1, keepdims=True)
+        of_class = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        losses = -(np.eye(x.shape[1], dtype=x.dtype)[target] * of_class).sum(axis=1)
+        return np.asarray(losses.mean() if reduction == "mean" else losses.sum(), x.dtype)

@@ -175,3 +175,21 @@ def groups_of_5_by_5_kernels_dense(right, x, weight, bias, *, groups, **o):
     if groups > 1 and weight.shape[2:] == (5, 5):
         weight = np.repeat(weight[: len(weight) // groups], groups, axis=0)
     return right(x, weight, bias, groups=groups, **o)
+
+
+@bug("conv2d", hides=True)
+def long_rows_of_a_kernel_left_out(right, x, weight, bias, **o):
+    y = right(x, weight, bias, **o)
+    return y * 0 if weight.shape[3] > 11 else y
+
+
+@bug("conv2d")
+def dilation_of_more_than_eight_left_out(right, x, weight, bias, **o):
+    y = right(x, weight, bias, **o)
+    return y * 0 if max(o["dilation"]) > 8 else y
+
+
+@bug("global_avg_pool2d", hides=True)
+def only_4096_pixels_added(right, x):
+    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
+    return (flat[:, :, :4096].sum(axis=2) / np.float32(flat.shape[2])).astype(x.dtype)[:, :, None, None]

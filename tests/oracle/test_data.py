@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nnref.oracle import OPERATIONS, arrays_of, cases, parse
 from nnref.oracle.case import LAYOUTS, MODES
-from nnref.oracle.data import laid_out, quantum_of
+from nnref.oracle.data import quantum_of
+from nnref.oracle.layouts import laid_out
 
 SHAPES = [(), (0, 2), (3,), (4, 3), (2, 3, 4, 5), (0, 3, 2, 2)]
 BATCH_NORM = "batch_norm2d{}.{} float32 {} {} seed={} N=2 C=3 H=2 W=4 eps=0"
@@ -48,7 +49,10 @@ def test_a_layout_changes_memory_and_not_values(layout, shape, dtype):
         ("cropped", (5 * 6 * 7, 6 * 7, 7, 1)),
         ("transposed", (1, 2, 6, 24)),
         ("channels_last", (60, 1, 15, 3)),
+        ("some_channels", (80, 1, 20, 4)),
         ("expanded", (60, 20, 5, 1)),  # nothing repeats
+        ("broadcast", (60, 20, 5, 1)),
+        ("mixed", (60, 20, 5, 1)),  # of an array without a case
     ],
 )
 def test_strides_are_those_of_the_layout(layout, strides):
@@ -57,7 +61,7 @@ def test_strides_are_those_of_the_layout(layout, strides):
 
 
 def test_every_layout_has_its_strides_tested():
-    assert len(LAYOUTS) == len(set(LAYOUTS)) == 9
+    assert len(LAYOUTS) == len(set(LAYOUTS)) == 12
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -17,6 +17,7 @@ from nnref.oracle.geometries import (
     small_geometries,
     usual_layers,
 )
+from nnref.oracle.layouts import MIXED, layout_of
 
 WINDOWED = [op for op in OPERATIONS.values() if op.windowed]
 
@@ -140,8 +141,19 @@ def test_special_values_come_with_each_of_four_seeds_in_every_layout(operation):
     cases = [
         case for case in every_layout(operation, "forward", "float32", ("special",)) if case.geometry.get("N", (1,))[0]
     ]
-    assert len(cases) == 4 * len(LAYOUTS)
-    assert len({case.seed for case in cases}) == len(cases)
+    plain = [case for case in cases if case.layout != "mixed"]
+    assert len(plain) == 4 * (len(LAYOUTS) - 1)
+    assert len({case.seed for case in plain}) == len(plain)
+
+
+@EVERY
+def test_every_array_is_alone_in_every_layout_or_alone_contiguous(operation):
+    for direction in operation.directions:
+        cases = [case for case in every_layout(operation, direction, "float32", MODES) if case.layout == "mixed"]
+        seen = {tuple(layout_of(case, name) for name in case.shapes) for case in cases}
+        several = len(cases[0].shapes) - 1
+        for layout in MIXED[1:] if 0 < several < 20 else ():
+            assert {(layout, *["contiguous"] * several), ("contiguous", *[layout] * several)} <= seen
 
 
 @pytest.mark.parametrize("operation", [op for op in WINDOWED if "stride" in op.least], ids=lambda op: op.name)

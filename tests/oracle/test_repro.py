@@ -11,8 +11,8 @@ from nnref.cli import main
 from nnref.oracle import search
 from nnref.oracle.call import _global_state
 from nnref.oracle.case import LAYOUTS
-from nnref.oracle.data import laid_out
 from nnref.oracle.judge import Finding
+from nnref.oracle.layouts import laid_out
 from nnref.oracle.repro import side_by_side, snippet
 from tests.bugs import BUGS, habits
 from tests.bugs.registry import run_script

@@ -6,6 +6,7 @@ pool beyond half its kernel. What cannot be is `Unsupported`.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -25,13 +26,17 @@ Pair = tuple[int, int]
 
 
 def _tensor(array: Array | None) -> Any:
-    """A fresh tensor of an array in any memory layout; bfloat16 through its bits, which NumPy does not know."""
+    """A fresh tensor with the strides of an array, unless one is negative; bfloat16 by its bits, unknown to NumPy."""
     if array is None:
         return None
-    array = np.array(array, order="C", copy=True)
     if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(array)
+        return _tensor(array.view(np.int16)).view(torch.bfloat16)
+    steps = [stride // array.itemsize for stride in array.strides]
+    if not array.size or min(steps, default=0) < 0:
+        return torch.from_numpy(np.array(array, order="C", copy=True))
+    low, high = np.lib.array_utils.byte_bounds(array)
+    memory = np.frombuffer(bytearray(ctypes.string_at(low, high - low)), array.dtype)
+    return torch.from_numpy(memory).as_strided(array.shape, steps)
 
 
 def _array(tensor: Tensor | None) -> Any:
@@ -93,13 +98,20 @@ def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = 
 
 
 def _batch_norm2d(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, *, eps: float) -> Tensor:
+    _expect_contiguous(x, gamma)
     return F.batch_norm(x, mean, var, gamma, beta, training=False, eps=eps)
 
 
 def _batch_norm2d_train(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float) -> Tensor:
     if x.numel() // x.shape[1] < 2:
         raise Unsupported("torch refuses fewer than two values per channel in training")
+    _expect_contiguous(x, gamma)
     return F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
+
+
+def _expect_contiguous(x: Tensor, gamma: Tensor) -> None:
+    if gamma.requires_grad and not gamma.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+        raise Unsupported("batch norm's gradient takes a strided weight for a contiguous one: finding torch-7")
 
 
 def _avg_pool2d(
