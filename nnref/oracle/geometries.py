@@ -13,7 +13,8 @@ one; and a batch of no samples.
 
 `large_windows`: kernels from 4, strides and paddings and dilations from 4, alone and together.
 
-`usual_layers`: the kernels, strides and paddings of networks, for which frameworks have kernels of their own.
+`usual_layers`: the kernels, strides and paddings of networks, for which frameworks have kernels of their own; padded
+ones on images smaller than the kernel, too.
 """
 
 from __future__ import annotations
@@ -281,9 +282,10 @@ def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequen
         geometry = {name: tuple(max(1, v) for v in low) for name, low in operation.least.items()}
         geometry |= {name: (0,) for name in FLAGS if name in geometry}
         geometry |= {name: (2,) for name in ("N", "C", "Cg", "Kg") if name in geometry}
+        height, width = (kernel // 2 + 1, 2) if again and pad else (8, 9)
         geometry |= {
-            "H": (8,),
-            "W": (9,),
+            "H": (height,),
+            "W": (width,),
             "kernel": (kernel, kernel),
             "stride": (stride, stride),
             "padding": (pad,) * 4,

@@ -17,7 +17,7 @@ from .call import call
 from .case import Case
 from .data import arrays_of
 from .declaration import Declaration
-from .floating_point import ROUNDING, SUBNORMALS
+from .floating_point import ROUNDING, SUBNORMALS, undisturbed
 from .judge import UNORDERED, Finding, output_names, settle
 from .layouts import laid_out, layout_of
 from .memory import BY_CHANCE, call_before
@@ -29,7 +29,7 @@ STATES = {  # what a target may leave changed, as Python that shows it
     "np.seterr": "np.geterr()",
     "random state": "np.random.get_state()[2], np.random.get_state()[1][:2].tolist()",
     ROUNDING: 'np.add([1, -1, 1], [2**-25, -(2**-25), -(2**-26)], dtype="float32").tolist()',
-    SUBNORMALS: "np.float32(2**-126) / np.float32(2)",
+    SUBNORMALS: "np.float32(2**-126) / np.float32(2) * np.float32(2)",
 }
 IN_MEMORY = '''
 def in_memory(array, memory, offset, strides):
@@ -62,6 +62,7 @@ def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration
     return SideBySide(expected, bound, dict(zip(output_names(case), outputs, strict=False)))
 
 
+@undisturbed
 def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: str | None = None) -> str:
     """A script that needs NumPy and the target alone: arrays, the call, and what must hold of its results.
 

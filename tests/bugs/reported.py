@@ -293,7 +293,7 @@ def first_dilation_for_both_axes(right, dy, x, *, dilation, **o):
     return right(dy, x, dilation=both if same_size else dilation, **o)
 
 
-@bug("max_pool2d_backward", hint="tie")
+@bug("max_pool2d_backward", hint="of a tie")
 def tie_to_the_first_of_a_column(right, dy, x, **o):
     """FluxML/NNlib.jl#205: the first maximum by columns, as memory has it there."""
     turned = {name: o[name][::-1] for name in ("kernel_size", "stride", "padding", "dilation")}

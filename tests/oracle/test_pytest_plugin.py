@@ -118,7 +118,7 @@ def test_the_seed_is_used(conformance, pytester):
         seen.append((pytester.path / "seen").read_text())
         (pytester.path / "seen").unlink()
     assert seen[0] == seen[1] != seen[2]
-    assert seen[2].count("\n") == seen[1].count("\n") - 1
+    assert seen[2].count("\n") < seen[1].count("\n")
 
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])

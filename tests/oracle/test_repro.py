@@ -12,7 +12,7 @@ from nnref.oracle import search
 from nnref.oracle.call import _global_state
 from nnref.oracle.case import LAYOUTS
 from nnref.oracle.judge import Finding
-from nnref.oracle.layouts import laid_out
+from nnref.oracle.layouts import laid_out, layout_of
 from nnref.oracle.repro import side_by_side, snippet
 from tests.bugs import BUGS, habits
 from tests.bugs.registry import run_script
@@ -51,7 +51,7 @@ def test_a_script_makes_the_arrays_in_the_layout_of_the_case(layout, dtype):
     seen.clear()
     run_script(source, records)
     arrays, _ = oracle.arrays_of(case)
-    expected = [laid_out(a, layout) for a in arrays.values()]
+    expected = [laid_out(a, layout_of(case, name)) for name, a in arrays.items()]
     assert seen == [[(a.tobytes(), a.dtype, *seen_in_memory(a)) for a in expected]]
 
 
