@@ -77,6 +77,7 @@ def working(array: Array) -> Array:
     return np.asarray(array, _working(array.dtype))
 
 
+@functools.cache
 def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32) if dtype.name in HALF_PRECISION else dtype
 

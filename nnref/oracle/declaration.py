@@ -34,7 +34,8 @@ class Declaration:
     ----------
     accumulate : format of products and sums; None is float32 for half precision, else the dtype itself
     inputs : format that factors are rounded to before they are multiplied ("tf32", "bfloat16"), None for not at all
-    algorithm : of conv2d: "direct" sums of products, "winograd", or "fft"; the latter two spread NaN over an image
+    algorithm : of conv2d and depthwise_conv2d: "direct" sums of products, or "winograd" or "fft", which spread NaN over
+        an image
     variance : of training-mode batch norm, "two-pass"; "welford", by a running mean or the merging of parts; or
         "one-pass" (mean(x²) − mean²)
     sigmoid : "direct", or "tanh" for ½(1 + tanh(x/2)), which is accurate absolutely only

@@ -107,6 +107,16 @@ def test_an_option_that_is_an_array_is_no_place_to_write_either():
     assert (options["target"] == before).all()
 
 
+def test_whatever_generator_numpy_draws_from():
+    usual = np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(0))
+    try:
+        assert found(nnref.relu) is None
+        assert found(draws) == ("global state", "relu changed NumPy's global random state")
+    finally:
+        np.random.set_bit_generator(usual)
+
+
 def test_warnings_of_a_target_are_its_own_business():
     import warnings
 
