@@ -85,7 +85,7 @@ def _global_state() -> dict[str, Any]:
 
 def _random_state() -> Any:
     """Read from memory, as `numpy.random.BitGenerator.ctypes` offers it, for that is fifty times faster."""
-    generator = np.random.get_bit_generator()
+    generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
     if isinstance(generator, np.random.MT19937):
         return ctypes.string_at(generator.ctypes.state_address, TWISTER)
     return repr(generator.state)

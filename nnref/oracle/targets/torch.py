@@ -114,6 +114,19 @@ def _expect_contiguous(x: Tensor, gamma: Tensor) -> None:
         raise Unsupported("batch norm's gradient takes a strided weight for a contiguous one: finding torch-7")
 
 
+def _with_usual_strides(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Batch norm's gradient, unless the strides of dy are others than those of the memory format that they pass for."""
+
+    def checked(dy: Array, x: Array, *arrays: Array | None, **options: Any) -> Any:
+        cotangent, last = _tensor(dy), torch.channels_last
+        unusual = cotangent.stride() != cotangent.clone(memory_format=last).stride()
+        if unusual and cotangent.is_contiguous(memory_format=last) and not _tensor(x).is_contiguous(memory_format=last):
+            raise Unsupported("batch norm's gradient takes dy for another order of pixels: finding torch-8")
+        return backward(dy, x, *arrays, **options)
+
+    return checked
+
+
 def _avg_pool2d(
     x: Tensor, *, kernel_size: Pair, padding: Pads, ceil_mode: bool, count_include_pad: bool, **options: Any
 ) -> Tensor:
@@ -159,8 +172,9 @@ def _global_avg_pool2d(x: Tensor) -> Tensor:
 conv2d, conv2d_backward = _forward(_conv2d), _backward(_conv2d)
 depthwise_conv2d, depthwise_conv2d_backward = _forward(_depthwise_conv2d), _backward(_depthwise_conv2d)
 conv_transpose2d, conv_transpose2d_backward = _forward(_conv_transpose2d), _backward(_conv_transpose2d)
-batch_norm2d, batch_norm2d_backward = _forward(_batch_norm2d), _backward(_batch_norm2d, offered=3)
-batch_norm2d_train, batch_norm2d_train_backward = _forward(_batch_norm2d_train), _backward(_batch_norm2d_train)
+batch_norm2d, batch_norm2d_train = _forward(_batch_norm2d), _forward(_batch_norm2d_train)
+batch_norm2d_backward = _with_usual_strides(_backward(_batch_norm2d, offered=3))
+batch_norm2d_train_backward = _with_usual_strides(_backward(_batch_norm2d_train))
 avg_pool2d, avg_pool2d_backward = _forward(_avg_pool2d), _backward(_avg_pool2d)
 max_pool2d, max_pool2d_backward = _forward(_max_pool2d), _backward(_max_pool2d)
 global_avg_pool2d, global_avg_pool2d_backward = _forward(_global_avg_pool2d), _backward(_global_avg_pool2d)
