@@ -21,7 +21,7 @@ from .result import Failure
 __all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
 
 Failing = Callable[[Case], Finding | None]
-SEEDS = (8, 64)
+SEEDS = (8, 40)
 BUDGET = 8000  # calls
 FATAL_BUDGET = 60
 SECONDS = 60.0
