@@ -38,10 +38,10 @@ def much(op):
 
 
 @pytest.mark.parametrize("op", ["relu", "conv2d", "linear"])
-def test_about_one_draw_in_twelve_is_an_empty_batch(op):
+def test_an_empty_batch_is_drawn_but_seldom(op):
     found = much(op)
-    share = sum(case.geometry["N"][0] == 0 for case in found) / len(found)
-    assert 1 / 30 < share < 1 / 6
+    empty = sum(case.geometry["N"][0] == 0 for case in found)
+    assert 0 < empty < len(found) - empty
 
 
 def test_every_layout_is_drawn_with_data():
