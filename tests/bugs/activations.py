@@ -84,3 +84,10 @@ def largest_logit_not_subtracted(right, x, *, target, reduction):
 @bug("softmax_cross_entropy_backward")
 def batch_size_forgotten(right, dy, x, *, target, reduction):
     return right(dy, x, target=target, reduction="sum")
+
+
+@bug("relu")
+def product_with_the_mask(right, x):
+    """NaN at −∞, which is masked."""
+    with np.errstate(invalid="ignore"):
+        return x * (x > 0)
