@@ -84,17 +84,30 @@ class Layer:
 
     def forward(self, x: Array) -> Array:
         """Apply the function to x, and remember x, which is not copied, and the mode for `backward`."""
-        y = self.forward_fn(x, *self.params.values(), **self.options)
-        self._input, self.recorded_training = x, self.training
+        y = self.forward_fn(x, *self._bound(), **self.options)
+        self._remember(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Set `grads` and return the gradient with respect to the input of the last `forward`."""
         x = self._seen()
-        dx, *gradients = self.backward_fn(dy, x, *self.params.values(), **self.options)
-        self.grads = {n: g for n, g in zip(self.params, gradients, strict=False) if g is not None}
+        dx, *gradients = self.backward_fn(dy, x, *self._bound(), **self.options)
+        self.grads = {n: g for n, g in zip(self.parameter_names, gradients, strict=True) if g is not None}
         assert dx is not None
         return dx
+
+    def _bound(self) -> list[Array | None]:
+        """The parameters in the order of the function's arguments, None for an absent optional one."""
+        names = set(self.parameter_names)
+        if not names - set(self.optional_names) <= self.params.keys() <= names:
+            optional = f", of which {list(self.optional_names)} may be absent" if self.optional_names else ""
+            expected = f"{list(self.parameter_names)}{optional}"
+            refuse(StateError, type(self).__name__, "params", expected, list(self.params))
+        return [self.params.get(name) for name in self.parameter_names]
+
+    def _remember(self, x: Array) -> None:
+        """Change the layer's state after a forward pass that has succeeded."""
+        self._input, self.recorded_training = x, self.training
 
     def __call__(self, x: Array) -> Array:
         """Same as `forward`."""

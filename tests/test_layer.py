@@ -73,6 +73,35 @@ def test_without_a_bias_there_is_no_gradient_of_one():
     assert list(layer.grads) == ["weight"]
 
 
+def test_parameters_are_bound_by_their_names():
+    layer, x = Linear(2, 3, dtype=np.float64, rng=0), np.ones((1, 2))
+    y, dx = layer(x), layer.backward(np.ones((1, 3)))
+    layer.params = dict(reversed(layer.params.items()))
+    np.testing.assert_array_equal(layer(x), y)
+    np.testing.assert_array_equal(layer.backward(np.ones((1, 3))), dx)
+    assert {name: gradient.shape for name, gradient in layer.grads.items()} == {"weight": (3, 2), "bias": (3,)}
+
+
+@pytest.mark.parametrize(("name", "array"), [("wieght", np.ones((3, 2))), ("running_mean", np.ones(3))])
+def test_a_parameter_of_another_name_is_refused(name, array):
+    layer = Linear(2, 3, dtype=np.float64)
+    layer(np.ones((1, 2)))
+    layer.params[name] = array
+    text = r"^Linear: params must be \['weight', 'bias'\], of which \['bias'\] may be absent, got \['weight', 'bias', "
+    for call in (lambda: layer(np.ones((1, 2))), lambda: layer.backward(np.ones((1, 3)))):
+        with pytest.raises(StateError, match=text):
+            call()
+
+
+def test_a_layer_without_its_weight_is_refused_and_one_without_its_bias_is_not():
+    layer, x = Linear(2, 3, dtype=np.float64, rng=0), np.ones((1, 2))
+    del layer.params["bias"]
+    np.testing.assert_array_equal(layer(x), x @ layer.params["weight"].T)
+    del layer.params["weight"]
+    with pytest.raises(StateError, match=r"^Linear: params must be .*, got \[\]$"):
+        layer(x)
+
+
 def test_backward_before_forward_is_refused():
     with pytest.raises(StateError, match=r"^ReLU.backward: forward must be called first, got no input yet$"):
         ReLU().backward(np.ones(1))

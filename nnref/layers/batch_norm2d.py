@@ -267,13 +267,13 @@ class BatchNorm2d(Layer):
         super().__init__({"weight": ones, "bias": none}, buffers, eps=eps, momentum=momentum)
 
     def forward_fn(self, x: Array, gamma: Array, beta: Array, *, eps: Any, momentum: Any) -> Array:
-        """Normalise by the statistics of the mode."""
+        """Normalise by the statistics of the mode, and leave the running ones as they are."""
         if not self.training:
             return batch_norm2d(x, gamma, beta, *self._running(), eps=eps)
         _expect_number("BatchNorm2d", "momentum", momentum, 1)
         y = batch_norm2d_train(x, gamma, beta, eps=eps)
-        if len(x):
-            self._move_running_statistics(x, momentum)
+        if len(x) and _count(x) == 1:
+            refuse(ShapeError, "BatchNorm2d", "x", "more than one value per channel in training", f"shape {x.shape}")
         return y
 
     def backward_fn(
@@ -287,10 +287,13 @@ class BatchNorm2d(Layer):
     def _running(self) -> tuple[Array, Array]:
         return self.buffers["running_mean"], self.buffers["running_var"]
 
+    def _remember(self, x: Array) -> None:
+        """In training also move the running statistics, unless the batch is empty."""
+        if self.training and len(x):
+            self._move_running_statistics(x, self.options["momentum"])
+        super()._remember(x)
+
     def _move_running_statistics(self, x: Array, momentum: Any) -> None:
-        count = _count(x)
-        if count == 1:
-            refuse(ShapeError, "BatchNorm2d", "x", "more than one value per channel in training", f"shape {x.shape}")
         moved = _moved(x, *self._running(), momentum=momentum)
         self.buffers["running_mean"], self.buffers["running_var"] = moved
         self.buffers["num_batches_tracked"] = np.asarray(self.buffers.get("num_batches_tracked", 0) + 1)

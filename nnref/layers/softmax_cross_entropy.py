@@ -98,9 +98,10 @@ class SoftmaxCrossEntropy(Layer):
 
     def forward(self, x: Array, target: Array) -> Array:  # type: ignore[override]
         """The loss, 0-d."""
+        y = softmax_cross_entropy(x, target=target, **self.options)
         self._target = target
-        self._input = x
-        return softmax_cross_entropy(x, target=target, **self.options)
+        self._remember(x)
+        return y
 
     __call__ = forward  # type: ignore[assignment]
 

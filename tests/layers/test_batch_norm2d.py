@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from nnref import (
     BatchNorm2d,
+    DTypeError,
+    ShapeError,
     batch_norm2d,
     batch_norm2d_backward,
     batch_norm2d_train,
@@ -123,6 +125,24 @@ def test_evaluation_uses_the_running_statistics_and_leaves_them_alone():
     assert layer.buffers == {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
 
 
+@pytest.mark.parametrize("x", [np.ones((1, 2, 1, 1)), np.ones((4, 3, 2, 2)), np.ones((4, 2, 2, 2), np.float32)])
+def test_a_refused_batch_changes_no_state(x):
+    layer = BatchNorm2d(2, dtype=np.float64)
+    layer(np.arange(8.0).reshape(2, 2, 1, 2))
+    before, dx = layer.state_dict(), layer.backward(np.eye(2).reshape(2, 2, 1, 1) * np.ones((2, 2, 1, 2)))
+    with pytest.raises((ShapeError, DTypeError)):
+        layer(x)
+    assert all(np.array_equal(array, before[name]) for name, array in layer.state_dict().items())
+    np.testing.assert_array_equal(layer.backward(np.eye(2).reshape(2, 2, 1, 1) * np.ones((2, 2, 1, 2))), dx)
+
+
+def test_its_function_is_pure():
+    layer, x = BatchNorm2d(1, dtype=np.float64), row(1, 3)
+    y = layer.forward_fn(x, *layer.params.values(), **layer.options)
+    assert layer.buffers == {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
+    np.testing.assert_array_equal(layer(x), y)
+
+
 def test_an_empty_batch_leaves_the_running_statistics_alone():
     layer = BatchNorm2d(2)
     assert layer(np.zeros((0, 2, 3, 3), np.float32)).shape == (0, 2, 3, 3)
@@ -172,7 +192,7 @@ def test_a_momentum_of_one_forgets_what_was():
         running_var=rationals([9]),
         options={"momentum": 1, "eps": Fraction(1, 2)},
     )
-    norm._move_running_statistics(x, 1)
+    norm(x)
     assert norm.buffers["running_mean"] == 3
     assert norm.buffers["running_var"] == Fraction(14, 3)
     tiny = (np.random.default_rng(0).normal(size=(4, 1, 8, 8)) * 1e-5).astype(np.float32)
