@@ -85,6 +85,8 @@ class Given:
     distinct : bool, whether pixels must differ from another and from 0, in counterexamples too
     degrees : the `Given` that finds the degree of a law, if the method concludes something from it
     presumes : str, the form that a law must have and that is not checked: claims of that form name the method
+    formulas : bool, whether both sides are formulas, so that a refutation can state their difference
+    search_only : bool, whether the method only searches for a counterexample, and compares nothing else
     """
 
     method: ClassVar[str]
@@ -96,6 +98,8 @@ class Given:
     distinct: ClassVar[bool] = False
     degrees: ClassVar[type[Given] | None] = None
     presumes: ClassVar[str] = ""
+    formulas: ClassVar[bool] = False
+    search_only: ClassVar[bool] = False
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed

@@ -53,6 +53,7 @@ class Symbolic(Given):
     arithmetic = "Polynomial"
     covers = "all values of inputs and parameters, at these shapes and options"
     beyond = "other shapes, rounding"
+    formulas = True
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Variables, named by their index."""
@@ -268,6 +269,7 @@ class SmallValues(Given):
     covers = "nothing beyond the values tried"
     beyond = "all other values"
     proof = False
+    search_only = True
 
 
 METHODS: dict[str, type[Given]] = {

@@ -12,7 +12,7 @@ from ..numeric import Array
 from .claim import Case, Certificate, Claim, Refutation
 from .claims import claims
 from .given import Given
-from .methods import METHODS, SmallValues, Symbolic
+from .methods import METHODS
 from .witness import Values, find_witness, flat, nested, shapes, smallest_witness
 
 __all__ = ["find", "prove", "verify"]
@@ -128,13 +128,13 @@ def verify(result: Certificate | Refutation | Mapping[str, Any], claim: Claim | 
     values = Values(result.witness, kind=kind)
     if values.differ(claim, result.case) is None:
         return False
-    formulas = map(flat, claim.sides(Symbolic(), result.case)) if kind is Symbolic else ()
+    formulas = map(flat, claim.sides(kind(), result.case)) if kind.formulas else ()
     return refutation(claim, kind, result.case, values, *formulas) == result
 
 
 def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Refutation:
     """How much was compared where both sides agree, or else a refutation."""
-    if kind is SmallValues:
+    if kind.search_only:
         values = smallest_witness(claim, case)
         return "no counterexample found" if values is None else refutation(claim, kind, case, values)
     given = kind(seed)
@@ -167,7 +167,7 @@ def refutation(
     sides = values.differ(claim, case)
     assert sides is not None
     difference = ""
-    if left is not None and right is not None and kind is Symbolic and left.shape == right.shape:
+    if left is not None and right is not None and kind.formulas and left.shape == right.shape:
         difference = str(next((one - other for one, other in zip(left, right, strict=True) if one != other), ""))
     return Refutation(
         claim=claim.name,

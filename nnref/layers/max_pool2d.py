@@ -84,19 +84,34 @@ def max_pool2d_backward(
     windows = _plan("max_pool2d_backward", x, kernel_size, stride, padding, dilation, ceil_mode)
     expect_shape("max_pool2d_backward", "dy", dy, (*x.shape[:2], *windows.out))
     n, c, height, width = x.shape
-    pixel = np.arange(1, height * width + 1, dtype=np.min_scalar_type(height * width))  # 0 stands for no pixel
-    pixel = pixel.reshape(height, width)
-    winner = np.zeros(dy.shape, pixel.dtype)
-    y = np.full(dy.shape, negative_infinity(x), x.dtype)
-    for tap in windows.taps():
-        pixels, best, first = x[tap.image].copy(), y[tap.out], winner[tap.out] == 0
-        better = (pixels > best) | first | (pixels != pixels)
-        np.maximum(winner[tap.out], better * pixel[tap.image], out=winner[tap.out])  # taps come in the order of pixels
-        np.maximum(best, pixels, out=best)
-    dx = zeros((n * c, 1 + height * width), dy)  # (N·C, no pixel and pixels)
-    image = np.arange(n * c)[:, None] * dx.shape[1]
-    np.add.at(dx.reshape(-1), (image + winner.reshape(n * c, windows.out[0] * windows.out[1])).ravel(), dy.ravel())
+    winners = _winners(x, windows).reshape(n * c, windows.out[0] * windows.out[1])
+    dx = zeros((n * c, 1 + height * width), dy)  # column 0 collects what goes to no pixel
+    start = np.arange(n * c)[:, None] * dx.shape[1]  # of every image
+    np.add.at(dx.reshape(-1), (start + winners).ravel(), dy.ravel())
     return (dx[:, 1:].reshape(x.shape),)
+
+
+def _winners(x: Array, windows: Windows) -> Array:
+    """The pixel that each window's gradient goes to, (N, C, Ho, Wo): counted from 1 in row-major order, 0 for none.
+
+    Invariant: after each tap, `best` and `winners` are what they would be if the taps so far were the whole window.
+    `best` is the maximum of the window's pixels so far, −∞ if there is none yet and NaN after the first NaN. `winners`
+    is the pixel that holds it: of equal ones the first, of several NaN the last, and 0 if there is no pixel yet.
+
+    Taps come in row-major order, so a later tap of a window lies on a pixel of a higher number: `np.maximum` replaces
+    the winner exactly where the new pixel is better. A pixel is better if it is greater than `best`, or the first of
+    its window (which may be −∞ and so not greater), or NaN. Once `best` is NaN, only another NaN is better.
+    """
+    height, width = x.shape[2:]
+    numbers = np.arange(1, height * width + 1, dtype=np.min_scalar_type(height * width)).reshape(height, width)
+    winners = np.zeros((*x.shape[:2], *windows.out), numbers.dtype)
+    best = np.full(winners.shape, negative_infinity(x), x.dtype)
+    for tap in windows.taps():
+        pixels, maximum, winner = x[tap.image].copy(), best[tap.out], winners[tap.out]
+        better = (pixels > maximum) | (winner == 0) | (pixels != pixels)
+        np.maximum(winner, better * numbers[tap.image], out=winner)
+        np.maximum(maximum, pixels, out=maximum)
+    return winners
 
 
 def _plan(
