@@ -7,10 +7,11 @@ import time
 
 import nnref
 from nnref.oracle import OPERATIONS
-from nnref.oracle.case import MODES
-from nnref.oracle.draw import cases
-from nnref.oracle.search import Tester, drawn
-from nnref.oracle.task import function_of
+from nnref.oracle.campaign.task import function_of
+from nnref.oracle.cases.case import MODES
+from nnref.oracle.cases.drawn import cases
+from nnref.oracle.search.search import drawn
+from nnref.oracle.search.tester import Tester
 
 __all__ = ["cases_a_second", "median_rate"]
 

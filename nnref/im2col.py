@@ -25,9 +25,9 @@ def correlate(x: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """(N,C,H,W), (K,C/g,kh,kw) -> (N,K,Ho,Wo)."""
     y = zeros((len(x), len(weight), *windows.out), x, weight)
     filters = _filters(weight, groups)
-    for part, rows, columns, block in _blocks(x, weight, windows):
-        product = filters @ _patches(x[part], block, groups)  # (n,g,K/g,ho·wo)
-        y[part, :, rows, columns] = product.reshape(-1, len(weight), *block.out)
+    for samples, rows, columns, block in _blocks(x, weight, windows):
+        product = filters @ _patches(x[samples], block, groups)  # (n,g,K/g,ho·wo)
+        y[samples, :, rows, columns] = product.reshape(-1, len(weight), *block.out)
     return y
 
 
@@ -36,18 +36,18 @@ def correlate_transpose(dy: Array, weight: Array, windows: Windows, groups: int)
     channels = groups * weight.shape[1]
     dx = zeros((len(dy), channels, *windows.image), dy, weight)
     filters = _filters(weight, groups).swapaxes(1, 2)  # (g,C/g·kh·kw,K/g)
-    for part, rows, columns, block in _blocks(dx, weight, windows):
-        patches = filters @ _outputs(dy[part, :, rows, columns], groups)
-        scatter(patches.reshape(-1, channels, *block.kernel, *block.out), block, into=dx[part])
+    for samples, rows, columns, block in _blocks(dx, weight, windows):
+        patches = filters @ _outputs(dy[samples, :, rows, columns], groups)
+        scatter(patches.reshape(-1, channels, *block.kernel, *block.out), block, into=dx[samples])
     return dx
 
 
 def correlate_filters(dy: Array, x: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """(N,K,Ho,Wo), (N,C,H,W) -> (K,C/g,kh,kw): the adjoint of `correlate` in the weight, whose shape it takes."""
     dfilters = zeros(_filters(weight, groups).shape, weight)
-    for part, rows, columns, block in _blocks(x, weight, windows):
-        patches = _joined(_patches(x[part], block, groups)).swapaxes(1, 2)  # (g,n·ho·wo,C/g·kh·kw)
-        dfilters += _joined(_outputs(dy[part, :, rows, columns], groups)) @ patches
+    for samples, rows, columns, block in _blocks(x, weight, windows):
+        patches = _joined(_patches(x[samples], block, groups)).swapaxes(1, 2)  # (g,n·ho·wo,C/g·kh·kw)
+        dfilters += _joined(_outputs(dy[samples, :, rows, columns], groups)) @ patches
     return dfilters.reshape(weight.shape)
 
 

@@ -172,29 +172,29 @@ class Layer:
 class Merged(Mapping[str, Array]):
     """The arrays of several layers, under the names ``<position>.<name>``; an assignment reaches the layer."""
 
-    def __init__(self, parts: Sequence[Any]) -> None:
-        self._parts = parts
+    def __init__(self, dicts: Sequence[Any]) -> None:
+        self._dicts = dicts
 
     def _owner(self, name: str) -> tuple[Any, str]:
         """The dict that has the array, and its name there."""
         position, _, own = name.partition(".")
-        if not position.isdecimal() or int(position) >= len(self._parts) or own not in self._parts[int(position)]:
+        if not position.isdecimal() or int(position) >= len(self._dicts) or own not in self._dicts[int(position)]:
             raise KeyError(name)
-        return self._parts[int(position)], own
+        return self._dicts[int(position)], own
 
     def __getitem__(self, name: str) -> Array:
-        part, own = self._owner(name)
-        return np.asarray(part[own])
+        owner, own = self._owner(name)
+        return np.asarray(owner[own])
 
     def __setitem__(self, name: str, array: Array) -> None:
-        part, own = self._owner(name)
-        part[own] = array
+        owner, own = self._owner(name)
+        owner[own] = array
 
     def __iter__(self) -> Iterator[str]:
-        return (f"{position}.{name}" for position, part in enumerate(self._parts) for name in part)
+        return (f"{position}.{name}" for position, arrays in enumerate(self._dicts) for name in arrays)
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self._dicts))
 
     def __repr__(self) -> str:
         return repr(dict(self))
@@ -256,8 +256,8 @@ class Container(Layer):
 def leaves(layer: Layer) -> Iterator[Layer]:
     """The layers below containers, in order; `layer` itself if it is none."""
     if isinstance(layer, Container):
-        for part in layer:
-            yield from leaves(part)
+        for inner in layer:
+            yield from leaves(inner)
     else:
         yield layer
 

@@ -130,7 +130,7 @@ def _is_floating(dtype: np.dtype[Any]) -> bool:
 def _delivered(result: Any, dtype: np.dtype[Any]) -> Any:
     """`result` as arrays of `dtype`: the single rounding of half precision."""
     if isinstance(result, tuple):
-        return tuple(_delivered(part, dtype) for part in result)
+        return tuple(_delivered(array, dtype) for array in result)
     return None if result is None else np.asarray(result, dtype)
 
 

@@ -87,7 +87,7 @@ def test_foreign_packages_are_imported_only_where_they_belong(module):
     in_oracle = within(module, "nnref.oracle")
     allowed = {"hypothesis", "rich", "pytest", "ml_dtypes"} if in_oracle else set()
     allowed |= {"rich"} if within(module, "nnref.cli") else set()
-    allowed |= {"jinja2", "markupsafe"} if module == "nnref.oracle.html" else set()
+    allowed |= {"jinja2", "markupsafe"} if module == "nnref.oracle.report.html" else set()
     allowed |= {"pytest"} if within(module, "nnref.conformance") else set()
     if within(module, "nnref.oracle.targets"):
         framework = module.split(".")[3:4]

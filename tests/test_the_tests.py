@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nnref import oracle
-from nnref.oracle.shrink import elements
+from nnref.oracle.search.shrink import elements
 
 from .bugs import BUGS, habits
 from .bugs.registry import RIGHT, run_script

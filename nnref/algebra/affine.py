@@ -120,7 +120,7 @@ def in_arithmetic(layer: Layer, element: Callable[[Any], Any]) -> Layer:
     array([[Rational(1, 2)]], dtype=object)
     """
     if isinstance(layer, Sequential | Sum):
-        copy = type(layer)(*(in_arithmetic(part, element) for part in layer))
+        copy = type(layer)(*(in_arithmetic(inner, element) for inner in layer))
         copy.training = layer.training
         return copy
     arrays = {name: _converted(array, element) for name, array in (layer.params | layer.buffers).items()}

@@ -24,8 +24,8 @@ class Claim:
     name : str, by which `prove` finds it
     statement : str, in LaTeX
     source : str
-    law : function of what `parts` returns, which returns both sides
-    parts : function of a `Given` and a case, which makes the law's arguments
+    law : function of what `arguments` returns, which returns both sides
+    arguments : function of a `Given` and a case, which returns the arguments of the law
     cases : the shapes and options at which `nnref prove` settles it, smallest first
     method : str, the name of the method
     holds : bool, whether it does
@@ -40,7 +40,7 @@ class Claim:
     statement: str
     source: str
     law: Callable[..., Sides] = field(repr=False)
-    parts: Callable[..., tuple[Any, ...]] = field(repr=False)
+    arguments: Callable[..., tuple[Any, ...]] = field(repr=False)
     cases: tuple[Case, ...] = field(repr=False)
     method: str = "symbolic"
     holds: bool = True
@@ -53,7 +53,7 @@ class Claim:
     def sides(self, given: Given, case: Case) -> Sides:
         """Both sides of the law, on what is given."""
         with given.context():
-            return self.law(*self.parts(given, **case))
+            return self.law(*self.arguments(given, **case))
 
 
 def claim(name: str, **fields: Any) -> Callable[[Callable[..., Sides]], Claim]:

@@ -158,7 +158,7 @@ class _Rewriting:
             return self._of_sum(_like(layer, Sum(*map(self.of, layer))))
         if not isinstance(layer, Sequential):
             return layer
-        layers = [part for sub in layer for part in _parts(self.of(sub))]
+        layers = [link for inner in layer for link in _chain(self.of(inner))]
         position = 0
         while position < len(layers) - 1:
             fused = self._of_pair(*layers[position : position + 2])
@@ -178,7 +178,7 @@ class _Rewriting:
     def _of_sum(self, branches: Sum) -> Layer:
         if len(branches) == 1:
             return branches[0]
-        linear = [branch for branch in branches if all(isinstance(part, LINEAR) for part in _parts(branch))]
+        linear = [branch for branch in branches if all(isinstance(link, LINEAR) for link in _chain(branch))]
         one = self._attempt("reparameterize", reparameterize, Sum(*linear)) if len(linear) > 1 else None
         if one is None:
             return branches
@@ -187,7 +187,7 @@ class _Rewriting:
 
     def _attempt(self, claim: str, reduction: Callable[..., Layer], *layers: Layer) -> Layer | None:
         """The reduced layer, unless its conditions fail, it has more weights, or one of `layers` is elsewhere too."""
-        if any(self.uses[part] > 1 and part.params for layer in layers for part in leaves(layer)):
+        if any(self.uses[leaf] > 1 and leaf.params for layer in layers for leaf in leaves(layer)):
             return None
         try:
             fused = reduction(*layers)
@@ -210,7 +210,7 @@ def _weights(layer: Layer) -> int:
     return sum(array.size for name, array in layer.params.items() if name.endswith("weight"))
 
 
-def _parts(layer: Layer) -> tuple[Layer, ...]:
+def _chain(layer: Layer) -> tuple[Layer, ...]:
     return tuple(layer) if isinstance(layer, Sequential) else (layer,)
 
 

@@ -134,13 +134,13 @@ def _assignments(slots: tuple[tuple[Slot, Any], ...], cost: int) -> Iterator[dic
 
 def shapes(side: Any) -> list[tuple[int, ...]]:
     """The shapes of a side's arrays."""
-    return [np.shape(part) for part in (side if isinstance(side, tuple) else (side,))]
+    return [np.shape(array) for array in (side if isinstance(side, tuple) else (side,))]
 
 
 def flat(side: Any) -> Array:
     """All elements of a side: one array, or several in a tuple."""
-    parts = side if isinstance(side, tuple) else (side,)
-    return np.concatenate([np.asarray(part, object).reshape(-1) for part in parts])
+    arrays = side if isinstance(side, tuple) else (side,)
+    return np.concatenate([np.asarray(array, object).reshape(-1) for array in arrays])
 
 
 def nested(array: Array) -> Any:

@@ -98,4 +98,4 @@ def _factors(size: Coefficient, monomial: Monomial) -> list[str]:
 
 def _natural(name: str) -> list[str | int]:
     """A sort key that puts x[9] before x[10]: text and numbers alternate."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", name)]

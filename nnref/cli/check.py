@@ -14,16 +14,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ..errors import OptionError, refuse
-from ..oracle.case import DTYPES
-from ..oracle.characters import visible
-from ..oracle.conform import conform
-from ..oracle.deviations import read_deviations
-from ..oracle.report import Report
-from ..oracle.result import Result
+from ..oracle.campaign.conform import conform
+from ..oracle.campaign.task import Task
+from ..oracle.campaign.worker import expect_time_limit
+from ..oracle.cases.case import DTYPES
+from ..oracle.exchange.process_target import ProcessTarget, process_target
+from ..oracle.report.report import Report
 from ..oracle.targets import BUILT_IN, installed_frameworks, name_of
-from ..oracle.targets.process import ProcessTarget, process_target
-from ..oracle.task import Task
-from ..oracle.worker import expect_time_limit
+from ..oracle.text import visible
+from ..oracle.verdict.deviations import read_deviations
+from ..oracle.verdict.row import Result
 from .files import Files, refuse_file
 from .table import print_report
 

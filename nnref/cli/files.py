@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import OptionError, refuse
-from ..oracle.report import Report
+from ..oracle.report.report import Report
 
 __all__ = ["Files", "refuse_file"]
 

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 def _settled(claim: Claim, thorough: bool, seed: int) -> Settled:
     start = time.perf_counter()
     if thorough and claim.vary:
-        from ..oracle.thorough_proofs import prove_drawn  # needs hypothesis
+        from ..oracle.search.claims import prove_drawn  # needs hypothesis
 
         outcome = prove_drawn(claim, seed=seed)
     else:

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import OptionError, refuse
-from ..oracle.case import Case, parse
-from ..oracle.data import arrays_of, dtype_of
-from ..oracle.repro import SideBySide, side_by_side, snippet
-from ..oracle.search import Tester
+from ..oracle.arrays.fill import arrays_of, dtype_of
+from ..oracle.campaign.task import declaration_of, function_of
+from ..oracle.cases.case import Case, parse
+from ..oracle.report.script import SideBySide, side_by_side, snippet
+from ..oracle.search.tester import Tester
 from ..oracle.targets import resolve
-from ..oracle.task import declaration_of, function_of
 from .check import add_target, program_of
 
 __all__ = ["add_parser"]

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..oracle.characters import visible
-from ..oracle.report import Report
-from ..oracle.result import Failure, Result, most_frequent
+from ..oracle.report.report import Report
+from ..oracle.text import visible
+from ..oracle.verdict.row import Failure, Result, most_frequent
 
 __all__ = ["print_report"]
 

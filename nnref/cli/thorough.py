@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from ..errors import OptionError, refuse
-from ..oracle.case import DTYPES
-from ..oracle.conform import conform
-from ..oracle.report import Report
-from ..oracle.result import Result
+from ..oracle.campaign.conform import conform
+from ..oracle.cases.case import DTYPES
+from ..oracle.report.report import Report
 from ..oracle.targets import BUILT_IN, FRAMEWORKS, installed_frameworks
+from ..oracle.verdict.row import Result
 from .table import print_report
 
 __all__ = ["add_parser", "thorough"]

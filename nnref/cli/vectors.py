@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import OptionError, refuse
-from ..oracle.case import DTYPES
-from ..oracle.npy import MalformedFile
-from ..oracle.stored import check_results
-from ..oracle.vectors import listed, write_vectors
+from ..oracle.cases.case import DTYPES
+from ..oracle.exchange.npy import MalformedFile
+from ..oracle.exchange.stored import check_results
+from ..oracle.exchange.vectors import listed, write_vectors
 
 __all__ = ["add_parser"]
 

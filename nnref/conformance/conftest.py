@@ -12,7 +12,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each row."""
-    from nnref.oracle.pytest_plugin import ROWS
+    from nnref.conformance.plugin import ROWS
 
     rows = metafunc.config.stash[ROWS]
     metafunc.parametrize("row", rows, ids=[row.id for row in rows])

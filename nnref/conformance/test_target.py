@@ -1,6 +1,6 @@
 """The target agrees with the reference."""
 
-from nnref.oracle.pytest_plugin import Row
+from nnref.conformance.plugin import Row
 
 
 def test_agrees(row: Row) -> None:

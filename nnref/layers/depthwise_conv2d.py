@@ -89,8 +89,8 @@ def depthwise_conv2d_backward(
     filters = weight.reshape(c, -1, *windows.kernel, 1, 1)  # (C,M,kh,kw,1,1)
     dy_of_channel = dy.reshape(n, c, filters.shape[1], *windows.out)
     dx = zeros(x.shape, x, weight)
-    for part, rows, columns, block in windows.blocks(n, len(weight) * x.itemsize):
-        dy_block, dx_block = dy_of_channel[part, ..., rows, columns], dx[part]
+    for samples, rows, columns, block in windows.blocks(n, len(weight) * x.itemsize):
+        dy_block, dx_block = dy_of_channel[samples, ..., rows, columns], dx[samples]
         for tap in block.taps():
             dx_block[tap.image] += (filters[:, :, *tap.offset] * dy_block[tap.out]).sum(axis=2)  # (n,C,M,ho,wo)
     dweight = correlate_filters(dy, x, weight, windows, groups=c)

@@ -8,21 +8,21 @@ Data flows one way: a `Case` is drawn (`draw`, `geometries`), its arrays are mad
 this for one operation, `shrink` makes what it finds small, `conform` does it for a whole target.
 """
 
-from .call import Unsupported
-from .case import Case, parse
+from .arrays.fill import arrays_of
+from .campaign.conform import conform
+from .cases.case import Case, parse
+from .cases.drawn import cases
 from .check import Disagreement, check
-from .conform import conform
-from .data import arrays_of
-from .declaration import Declaration
-from .deviations import Deviation, read_deviations
-from .draw import cases
-from .judge import NOT_COMPUTED, Finding, Verdict
-from .operations import OPERATIONS
-from .report import Report
-from .result import Failure, Result
-from .stored import check_results, read_case
-from .targets.process import process_target
-from .vectors import write_vectors
+from .exchange.process_target import process_target
+from .exchange.stored import check_results, read_case
+from .exchange.vectors import write_vectors
+from .expectation.declaration import Declaration
+from .operations.rows import OPERATIONS
+from .report.report import Report
+from .targets.call import Unsupported
+from .verdict.deviations import Deviation, read_deviations
+from .verdict.judge import NOT_COMPUTED, Finding, Verdict
+from .verdict.row import Failure, Result
 
 __all__ = [
     "NOT_COMPUTED",

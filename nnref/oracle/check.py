@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import OptionError, refuse
-from .case import DTYPES
-from .declaration import Declaration
-from .operations import OPERATIONS
-from .repro import side_by_side, snippet
-from .result import Failure, Result
-from .search import search
-from .shrink import elements
+from .cases.case import DTYPES
+from .expectation.declaration import Declaration
+from .operations.rows import OPERATIONS
+from .report.script import side_by_side, snippet
+from .search.search import search
+from .search.shrink import elements
+from .verdict.row import Failure, Result
 
 __all__ = ["Disagreement", "check"]
 

@@ -14,7 +14,7 @@ from nnref.algebra.claims.lecture import FORMULAS
 from nnref.algebra.given import Given
 from nnref.algebra.methods import METHODS
 from nnref.numeric import Array
-from nnref.oracle.thorough_proofs import prove_drawn
+from nnref.oracle.search.claims import prove_drawn
 
 NAMES = sorted(claims)
 LAYERS = [
@@ -182,7 +182,7 @@ def _two_images(given: Given, pixels: int) -> tuple[Array, Array]:
 
 @pytest.mark.parametrize("method", ["basis", "zero-one", "orders"])
 def test_two_images_are_not_taken_for_one(method: str) -> None:
-    @claim("two-images", source="none", parts=_two_images, cases=({"pixels": 2},), method=method)
+    @claim("two-images", source="none", arguments=_two_images, cases=({"pixels": 2},), method=method)
     def two_images_are_equal(x: Array, y: Array) -> tuple[Array, Array]:
         """x = y."""
         return x, y
@@ -192,7 +192,7 @@ def test_two_images_are_not_taken_for_one(method: str) -> None:
 
 
 def test_basis_refuses_what_is_not_affine() -> None:
-    @claim("squares", source="none", parts=lambda given: (given.image(1, 2),), cases=({},), method="basis")
+    @claim("squares", source="none", arguments=lambda given: (given.image(1, 2),), cases=({},), method="basis")
     def square_is_identity(x: Array) -> tuple[Array, Array]:
         """x² = x."""
         return x * x, x
@@ -212,7 +212,7 @@ WRONG_FOR_COTANGENTS = {
 def test_a_gradient_that_is_right_for_a_cotangent_of_ones_alone_is_refuted(wrong: str) -> None:
     own, backward = claims["sigmoid-gradient"], WRONG_FOR_COTANGENTS[wrong]
 
-    def parts(given: Given, **case: Any) -> tuple[Any, ...]:
-        return sigmoid, backward, *own.parts(given, **case)[2:]
+    def arguments(given: Given, **case: Any) -> tuple[Any, ...]:
+        return sigmoid, backward, *own.arguments(given, **case)[2:]
 
-    assert isinstance(prove(dataclasses.replace(own, parts=parts)), Refutation)
+    assert isinstance(prove(dataclasses.replace(own, arguments=arguments)), Refutation)

@@ -65,18 +65,20 @@ BUGS = (
 
 @pytest.mark.parametrize(("name", "forward", "bug"), BUGS, ids=[bug.__name__ for *_, bug in BUGS])
 def test_is_refuted(name: str, forward: Callable[..., Any], bug: Callable[..., Arrays]) -> None:
-    def parts(given: Any, **case: Any) -> tuple[Any, ...]:
-        _, _, *rest = claims[name].parts(given, **case)
+    def arguments(given: Any, **case: Any) -> tuple[Any, ...]:
+        _, _, *rest = claims[name].arguments(given, **case)
         return forward, bug, *rest
 
-    outcome = prove(dataclasses.replace(claims[name], parts=parts))
+    outcome = prove(dataclasses.replace(claims[name], arguments=arguments))
     assert isinstance(outcome, Refutation)
     assert outcome.left != outcome.right
     assert "x" in outcome.witness
 
 
 def test_a_counterexample_to_a_gradient_lies_off_the_kinks() -> None:
-    wrong = dataclasses.replace(claims["relu-gradient"], parts=gradients._parts(nnref.relu, through_the_negative))
+    wrong = dataclasses.replace(
+        claims["relu-gradient"], arguments=gradients._arguments(nnref.relu, through_the_negative)
+    )
     outcome = prove(wrong, {"x": (1, 2)})
     assert isinstance(outcome, Refutation)
     assert outcome.witness == {"x": [["-1", "2"]], "dy": [["1", "1"]]}

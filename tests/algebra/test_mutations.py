@@ -79,8 +79,8 @@ MUTATIONS = (
     (
         "grouped_as_dense",
         "composition",
-        "dense[:, part, :, part] = blocks",
-        "dense[:, part, :, merged - 1 - part] = blocks",
+        "dense[:, member, :, member] = weights",
+        "dense[:, member, :, merged - 1 - member] = weights",
     ),
     ("avg_pool_as_depthwise", "pooling", "Fraction(1, rows * columns)", "Fraction(1, rows + columns)"),
     ("avg_pool_as_depthwise", "pooling", '"stride": steps_of(pool, "stride"), ', ""),

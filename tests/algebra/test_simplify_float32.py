@@ -14,18 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nnref import (
-    BatchNorm2d,
-    Conv2d,
-    DepthwiseConv2d,
-    Flatten,
-    GlobalAvgPool2d,
-    Layer,
-    Linear,
-    ReLU,
-    Sequential,
-    Sum,
-)
+from nnref import BatchNorm2d, Conv2d, DepthwiseConv2d, Flatten, GlobalAvgPool2d, Layer, Linear, ReLU, Sequential, Sum
 from nnref.algebra import Cost, simplify
 from nnref.arithmetic import rational, rationals
 from nnref.bounds.network import network as bound_of

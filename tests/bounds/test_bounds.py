@@ -10,7 +10,7 @@ import pytest
 import nnref
 from nnref.bounds import activations, batch_norm, convolution, pooling
 from nnref.oracle import OPERATIONS, Declaration
-from nnref.oracle.search import search
+from nnref.oracle.search.search import search
 from nnref.oracle.targets import definition
 
 PRECISION = Declaration().precision("float32")

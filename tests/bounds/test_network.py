@@ -26,8 +26,8 @@ from nnref.arithmetic import decimals, fifty_digits
 from nnref.bounds.network import network
 from nnref.errors import OptionError, StateError
 from nnref.oracle import Declaration, arrays_of, cases
-from nnref.oracle.networks import assembled
-from nnref.oracle.search import search
+from nnref.oracle.operations.networks import assembled
+from nnref.oracle.search.search import search
 from nnref.oracle.targets import definition, resolve
 
 from ..bugs.algorithms import exp_by_powers_of_two

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from ..oracle.reports import REPORTS, buggy
+from ..oracle.report.reports import REPORTS, buggy
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

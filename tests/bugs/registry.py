@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnref.oracle.data import dtype_of
+from nnref.oracle.arrays.fill import dtype_of
 from nnref.oracle.targets import resolve
 
 BF16 = dtype_of("bfloat16")

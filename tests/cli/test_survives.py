@@ -16,9 +16,10 @@ from rich.console import Console
 
 from nnref.cli import main
 from nnref.cli.table import print_report
-from nnref.oracle import Report, Result, worker
+from nnref.oracle import Report, Result
+from nnref.oracle.campaign import worker
 
-from ..oracle.reports import REPORTS
+from ..oracle.report.reports import REPORTS
 
 NOISY = """
 import os, pathlib, sys
@@ -114,7 +115,7 @@ def test_what_a_function_raises_is_in_its_row(tmp_path, capsys):
 
 
 def test_reasons_are_kept_by_how_many_cases_have_them():
-    from nnref.oracle.result import most_frequent
+    from nnref.oracle.verdict.row import most_frequent
 
     reasons = Counter({f"reason {i:02}": 1 + i % 3 for i in range(20)})
     kept = most_frequent(reasons)

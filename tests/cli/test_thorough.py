@@ -7,7 +7,7 @@ import pytest
 
 from nnref import oracle
 from nnref.cli import main, thorough
-from nnref.oracle.judge import Finding
+from nnref.oracle.verdict.judge import Finding
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from nnref.cli import main
 from nnref.oracle import Report
-from nnref.oracle.stored import read_case
-from nnref.oracle.vectors import listed
+from nnref.oracle.exchange.stored import read_case
+from nnref.oracle.exchange.vectors import listed
 
 RELU = "relu.forward float32 integers contiguous seed=1 N=1 C=1 H=1 W=3"
 

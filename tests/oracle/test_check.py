@@ -9,7 +9,7 @@ import nnref
 from nnref import oracle
 from nnref.cli import main
 from nnref.errors import OptionError
-from nnref.oracle.shrink import elements
+from nnref.oracle.search.shrink import elements
 
 ZERO_PADDING = ((0, 0), (0, 0))
 

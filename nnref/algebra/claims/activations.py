@@ -48,12 +48,12 @@ def _formal(given: Given, points: int) -> tuple[Array]:
 
 
 def _two_images(f: Callable[..., Array], **options: Any) -> Callable[..., tuple[Any, ...]]:
-    def parts(given: Given, image: Pair, **case: Any) -> tuple[Any, ...]:
+    def arguments(given: Given, image: Pair, **case: Any) -> tuple[Any, ...]:
         """A layer, X and Y."""
         x, y = (given.image(1, 1, *image, name=name) for name in "xy")
         return (lambda z: f(z, **options, **case)), x, y
 
-    return parts
+    return arguments
 
 
 def _train(given: Given, image: Pair, eps: int) -> tuple[Any, ...]:
@@ -63,14 +63,14 @@ def _train(given: Given, image: Pair, eps: int) -> tuple[Any, ...]:
 
 
 def _not_affine(
-    name: str, f: str, parts: Callable[..., tuple[Any, ...]], *cases: dict[str, Any], **fields: Any
+    name: str, f: str, arguments: Callable[..., tuple[Any, ...]], *cases: dict[str, Any], **fields: Any
 ) -> Claim:
     """The claim, a false one, that a layer is affine: f(X+Y) + f(X−Y) = 2 f(X)."""
     return Claim(
         name=f"{name}-affine",
         statement=rf"{f} \text{{ is affine: }} f(X+Y) + f(X-Y) = 2\,f(X)",
         law=_midpoint_is_mapped_to_midpoint,
-        parts=parts,
+        arguments=arguments,
         cases=cases,
         holds=False,
         **{"source": ACTIVATIONS, "method": "small values"} | fields,
@@ -84,7 +84,7 @@ THOROUGH = {"points": (60, 80)}
 @claim(
     "sigmoid-formula",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("11",),
@@ -98,7 +98,7 @@ def sigmoid_formula(x: Array) -> Sides:
 @claim(
     "tanh-sigmoid",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("12",),
@@ -112,7 +112,7 @@ def tanh_by_sigmoid(x: Array) -> Sides:
 @claim(
     "relu-formula",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=({"points": 1},),
     method="zero-one",
     lecture=("13",),
@@ -126,7 +126,7 @@ def relu_formula(x: Array) -> Sides:
 @claim(
     "sigmoid-centred",
     source=ACTIVATIONS + ", where it is said not to be",
-    parts=_points,
+    arguments=_points,
     cases=({"points": 1},),
     method="50 digits",
     holds=False,
@@ -141,7 +141,7 @@ def sigmoid_is_odd(x: Array) -> Sides:
 @claim(
     "sigmoid-centred-at-half",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("14",),
@@ -155,7 +155,7 @@ def sigmoid_is_odd_about_half(x: Array) -> Sides:
 @claim(
     "tanh-centred",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("14",),
@@ -169,7 +169,7 @@ def tanh_is_odd(x: Array) -> Sides:
 @claim(
     "sigmoid-slope",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     conditions="σ′ is sigmoid_backward, which the claim sigmoid-gradient holds against dual numbers",
@@ -184,7 +184,7 @@ def sigmoid_slope(x: Array) -> Sides:
 @claim(
     "sigmoid-slope-bound",
     source=ACTIVATIONS,
-    parts=_formal,
+    arguments=_formal,
     cases=({"points": 1},),
     lecture=("15",),
     vary={"points": (1, 2)},
@@ -198,7 +198,7 @@ def sigmoid_slope_is_at_most_a_quarter(s: Array) -> Sides:
 @claim(
     "sigmoid-slope-vanishes",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("16",),
@@ -216,7 +216,7 @@ def sigmoid_slope_vanishes(x: Array) -> Sides:
 @claim(
     "tanh-slope-vanishes",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=POINTS,
     method="exponentials",
     lecture=("16",),
@@ -234,7 +234,7 @@ def tanh_slope_vanishes(x: Array) -> Sides:
 @claim(
     "relu-slope",
     source=ACTIVATIONS,
-    parts=_points,
+    arguments=_points,
     cases=({"points": 1},),
     method="orders",
     lecture=("17",),

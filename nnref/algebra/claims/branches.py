@@ -52,7 +52,7 @@ def _residual(
 @claim(
     "identity-conv",
     source="the unit of convolution",
-    parts=_identity,
+    arguments=_identity,
     cases=(
         {"image": (2, 3), "channels": 2, "kernel": (1, 1)},
         {"image": (2, 3), "channels": 4, "kernel": (3, 5), "groups": 2},
@@ -68,7 +68,7 @@ def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
 @claim(
     "sum-of-convs",
     source=REPVGG,
-    parts=_convs,
+    arguments=_convs,
     cases=(
         {"image": (1, 2), "channels": (1, 1), "kernels": ((1, 1), (1, 1))},
         {"image": (3, 3), "channels": (2, 1), "kernels": ((3, 3), (1, 1), (1, 3)), "padding": (1, 0, (0, 1))},
@@ -114,7 +114,7 @@ def sum_is_conv(x: Array, *convs: Conv2d) -> Sides:
 @claim(
     "reparameterize",
     source=REPVGG,
-    parts=_block,
+    arguments=_block,
     cases=(
         {"image": (1, 2)},
         {"image": (3, 3), "channels": 2},
@@ -134,7 +134,7 @@ def block_is_conv(x: Array, block: Sum) -> Sides:
 @claim(
     "residual-conv",
     source="He et al., Deep residual learning (arXiv:1512.03385), without the ReLU",
-    parts=_residual,
+    arguments=_residual,
     cases=(
         {"image": (2, 3), "channels": 2, "kernel": (3, 3)},
         {"image": (2, 2), "kernel": (1, 5)},

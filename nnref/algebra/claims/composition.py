@@ -60,7 +60,7 @@ SMALL = {"image": ((2, 2), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (2, 2
 @claim(
     "conv-formula",
     source="lecture, merging",
-    parts=layers.conv,
+    arguments=layers.conv,
     cases=(
         {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": 0},
         {"image": (2, 3), "channels": 2, "kernel": (2, 3), "padding": 1},
@@ -78,7 +78,7 @@ def conv_is_a_sum_of_products(x: Array, conv: Conv2d) -> Sides:
 @claim(
     "convs-compose",
     source="lecture (an earlier homework)",
-    parts=layers.two_convs,
+    arguments=layers.two_convs,
     cases=(
         {"image": (1, 4), "kernels": ((1, 2), (1, 3))},
         {"image": (3, 3), "channels": (2, 2, 2), "kernels": ((2, 2), (2, 1)), "first": {"padding": ((0, 1), (1, 0))}},
@@ -115,7 +115,7 @@ def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
 @claim(
     "pointwise-then-padded-conv",
     source="a 1×1 convolution without bias maps zeros to zeros",
-    parts=layers.two_convs,
+    arguments=layers.two_convs,
     cases=(
         {
             "image": (2, 2),
@@ -151,7 +151,7 @@ def pointwise_then_padded_conv(x: Array, first: Conv2d, second: Conv2d) -> Sides
 @claim(
     "convs-compose-padded-second",
     source="the composition of unpadded convolutions, applied to a padded second",
-    parts=layers.two_convs,
+    arguments=layers.two_convs,
     cases=(
         {
             "image": (1, 2),
@@ -172,7 +172,7 @@ def convs_compose_although_padded(x: Array, first: Conv2d, second: Conv2d) -> Si
 @claim(
     "depthwise-conv",
     source="Howard et al., MobileNets (arXiv:1704.04861)",
-    parts=layers.depthwise,
+    arguments=layers.depthwise,
     cases=(
         {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
         {"image": (3, 4), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "dilation": (2, 1), "bias": False},
@@ -188,7 +188,7 @@ def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
 @claim(
     "grouped-dense",
     source="Krizhevsky et al., AlexNet (2012), where groups come from",
-    parts=layers.conv,
+    arguments=layers.conv,
     cases=(
         {"image": (2, 2), "channels": 4, "filters": 6, "kernel": (1, 2), "groups": 2},
         {"image": (3, 3), "channels": 3, "filters": 3, "kernel": (2, 2), "groups": 3, "stride": 2, "bias": False},
@@ -205,7 +205,7 @@ def grouped_is_dense(x: Array, conv: Conv2d) -> Sides:
 @claim(
     "linear-conv",
     source="Lin et al., Network in network (arXiv:1312.4400)",
-    parts=_features,
+    arguments=_features,
     cases=({"features": 3, "outputs": 2},),
     reductions=("linear_as_conv",),
     vary={"features": (1, 2, 5), "outputs": (1, 3)},
@@ -218,7 +218,7 @@ def linear_is_conv(x: Array, layer: Linear) -> Sides:
 @claim(
     "flatten-linear-conv",
     source="Long et al., Fully convolutional networks (arXiv:1411.4038)",
-    parts=_image_and_linear,
+    arguments=_image_and_linear,
     cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
     reductions=("linear_as_conv",),
     vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
@@ -231,7 +231,7 @@ def flatten_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
 @claim(
     "conv-linear",
     source="the matrix of a convolution",
-    parts=layers.conv,
+    arguments=layers.conv,
     cases=(
         {"image": (2, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "padding": ((0, 1), (1, 0))},
         {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": (1, 2)},
@@ -248,7 +248,7 @@ def conv_is_linear(x: Array, conv: Conv2d) -> Sides:
 @claim(
     "global-avg-pool-linear-conv",
     source="the lecture's GAP, composed with a 1×1 convolution",
-    parts=_pooled_and_linear,
+    arguments=_pooled_and_linear,
     cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
     reductions=("global_avg_pool_as_conv", "linear_as_conv", "compose_convs"),
     vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
@@ -263,7 +263,7 @@ def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
 @claim(
     "conv-avg-pool",
     source="average pooling is a convolution, and convolutions compose",
-    parts=_conv_then_pool,
+    arguments=_conv_then_pool,
     cases=(
         {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2), "pool": {"kernel_size": 2}},
         {
@@ -294,7 +294,7 @@ def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides
 @claim(
     "conv-transpose-adjoint",
     source="Dumoulin & Visin (arXiv:1603.07285), chapter 4",
-    parts=_adjoint,
+    arguments=_adjoint,
     cases=(
         {"image": (2, 2), "channels": 2, "outputs": 1, "kernel": (2, 2), "stride": 2},
         {"image": (2, 2), "channels": 1, "outputs": 1, "kernel": (3, 2), "padding": ((1, 0), (0, 1)), "stride": (2, 1)},

@@ -20,7 +20,7 @@ from ...numeric import Array
 from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import batch_norm, padding
-from ..reductions.parts import bias_of, changed
+from ..reductions.common import bias_of, changed
 from . import layers
 
 LECTURE_BN, LECTURE_MERGE = "lecture, batch normalisation as a linear operation", "lecture, merging"
@@ -59,7 +59,7 @@ BATCH_NORM = "batch norm in evaluation"
 @claim(
     "batch-norm-affine",
     source=LECTURE_BN,
-    parts=layers.batch_norm,
+    arguments=layers.batch_norm,
     cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
     conditions=BATCH_NORM,
     lecture=("1", "2"),
@@ -77,7 +77,7 @@ def batch_norm_is_affine(x: Array, bn: BatchNorm2d) -> Sides:
 @claim(
     "batch-norm-depthwise",
     source=LECTURE_BN,
-    parts=layers.batch_norm,
+    arguments=layers.batch_norm,
     cases=({"image": (1, 1)}, {"image": (2, 3), "channels": 2}),
     conditions=BATCH_NORM,
     reductions=("batch_norm_as_depthwise",),
@@ -92,7 +92,7 @@ def batch_norm_is_depthwise(x: Array, bn: BatchNorm2d) -> Sides:
 @claim(
     "conv-batch-norm",
     source=LECTURE_MERGE + ", with the offset corrected",
-    parts=layers.conv_then_batch_norm,
+    arguments=layers.conv_then_batch_norm,
     cases=(
         {"image": (1, 1)},
         {"image": (3, 3), "channels": 2, "filters": 2, "kernel": (2, 2)},
@@ -123,7 +123,7 @@ def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
 @claim(
     "depthwise-batch-norm",
     source="Howard et al., MobileNets (arXiv:1704.04861), whose blocks these are",
-    parts=layers.depthwise_then_batch_norm,
+    arguments=layers.depthwise_then_batch_norm,
     cases=(
         {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
         {"image": (3, 3), "channels": 2, "kernel": (2, 2), "stride": (1, 2), "bias": False},
@@ -147,7 +147,7 @@ def depthwise_then_batch_norm(x: Array, conv: DepthwiseConv2d, bn: BatchNorm2d) 
 @claim(
     "slide-fused-bias",
     source=LECTURE_MERGE + ", the slide's offset",
-    parts=layers.conv_then_batch_norm,
+    arguments=layers.conv_then_batch_norm,
     cases=({"image": (1, 1)},),
     holds=False,
     conditions=BATCH_NORM,
@@ -164,7 +164,7 @@ def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -
 @claim(
     "conv-transpose-batch-norm",
     source="torch.nn.utils.fusion; pytorch#180995 had the groups wrong",
-    parts=layers.conv_transpose_then_batch_norm,
+    arguments=layers.conv_transpose_then_batch_norm,
     cases=(
         {"image": (2, 2), "channels": 2, "outputs": 2, "kernel": (2, 2), "stride": 2},
         {"image": (1, 2), "channels": 4, "outputs": 6, "kernel": (1, 2), "groups": 2},
@@ -194,7 +194,7 @@ def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNor
 @claim(
     "conv-transpose-batch-norm-as-conv",
     source="the fold of a convolution, applied unchanged",
-    parts=layers.conv_transpose_then_batch_norm,
+    arguments=layers.conv_transpose_then_batch_norm,
     cases=({"image": (1, 1), "channels": 2, "outputs": 2, "bias": False},),
     holds=False,
     conditions=BATCH_NORM,
@@ -212,7 +212,7 @@ def conv_transpose_then_batch_norm_as_for_conv(x: Array, conv: ConvTranspose2d, 
 @claim(
     "batch-norms-compose",
     source="the composition of two affine maps",
-    parts=layers.two_batch_norms,
+    arguments=layers.two_batch_norms,
     cases=({"image": (1, 1)}, {"image": (2, 1), "channels": 2}),
     conditions=BATCH_NORM,
     reductions=("fuse_batch_norms",),
@@ -229,7 +229,7 @@ def batch_norm_then_batch_norm(x: Array, first: BatchNorm2d, second: BatchNorm2d
 @claim(
     "batch-norm-conv",
     source="the composition of two affine maps",
-    parts=layers.batch_norm_then_conv,
+    arguments=layers.batch_norm_then_conv,
     cases=(
         {"image": (2, 2), "channels": 2, "filters": 2, "kernel": (2, 1)},
         {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": 2},
@@ -255,7 +255,7 @@ def batch_norm_then_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
 @claim(
     "batch-norm-padded-conv",
     source="the fold of an unpadded convolution, applied to a padded one",
-    parts=layers.batch_norm_then_conv,
+    arguments=layers.batch_norm_then_conv,
     cases=(ONE_PIXEL_BESIDE,),
     holds=False,
     conditions=BATCH_NORM,
@@ -275,7 +275,7 @@ def batch_norm_then_padded_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Side
 @claim(
     "batch-norm-padded-conv-pre-image",
     source="the pre-image of 0 under a batch norm",
-    parts=_pre_image,
+    arguments=_pre_image,
     cases=(
         {"image": (1, 1), "kernel": (1, 2), "pad": ((0, 0), (1, 0))},
         {"image": (3, 4), "channels": 2, "filters": 2, "kernel": (3, 3), "pad": 1},
@@ -302,7 +302,7 @@ def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: Zer
 @claim(
     "pad-conv",
     source="the padding of conv2d is zeros",
-    parts=layers.pad_then_conv,
+    arguments=layers.pad_then_conv,
     cases=(
         {"image": (2, 2), "kernel": (2, 2), "pad": ((1, 0), (0, 2))},
         {"image": (2, 3), "channels": 2, "kernel": (3, 2), "pad": 1, "padding": ((0, 1), (1, 0)), "stride": (2, 1)},
@@ -326,7 +326,7 @@ def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
 @claim(
     "pad-avg-pool",
     source="torch.nn.AvgPool2d with count_include_pad=True",
-    parts=_pad_then_avg_pool,
+    arguments=_pad_then_avg_pool,
     method="basis",
     cases=(
         {"image": (2, 2), "pad": ((1, 0), (0, 2)), "kernel_size": 2, "stride": 1},
@@ -351,7 +351,7 @@ def pad_then_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
 @claim(
     "pad-avg-pool-uncounted",
     source="torch.nn.AvgPool2d with count_include_pad=False",
-    parts=_pad_then_avg_pool,
+    arguments=_pad_then_avg_pool,
     method="small values",
     cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1, "count_include_pad": False},),
     holds=False,
@@ -368,7 +368,7 @@ def pad_then_uncounted_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Si
 @claim(
     "pad-max-pool",
     source="torch.nn.MaxPool2d, whose padding is −∞",
-    parts=_pad_then_max_pool,
+    arguments=_pad_then_max_pool,
     method="small values",
     cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1},),
     holds=False,

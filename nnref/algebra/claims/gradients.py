@@ -62,8 +62,8 @@ def _dual(name: str, array: Array) -> Array:
     return variances(np.array(duals, object), array.flat[0].eps)
 
 
-def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
-    def parts(given: Given, **case: Any) -> tuple[Any, ...]:
+def _arguments(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
+    def arguments(given: Given, **case: Any) -> tuple[Any, ...]:
         """The functions, dY, the arrays (of the shapes that the case gives by their names) and the options."""
         options = {name: value for name, value in case.items() if name not in ARRAYS}
         x, *others = [name for name in ARRAYS if name in case]
@@ -71,7 +71,7 @@ def _parts(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...
         y = forward(*(np.zeros(array.shape) for array in arrays), **options)
         return forward, backward, given.array("dy", *y.shape, neutral=1), arrays, options
 
-    return parts
+    return arguments
 
 
 def _with_root(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
@@ -98,7 +98,7 @@ def _cross_entropy(given: Given, x: tuple[int, int], reduction: str) -> tuple[An
 
 
 def _gradient(forward: Forward, backward: Backward, *cases: Case, **fields: Any) -> Claim:
-    defaults = {"parts": _parts(forward, backward), "law": _backward_is_the_derivative}
+    defaults = {"arguments": _arguments(forward, backward), "law": _backward_is_the_derivative}
     function = forward.__name__.replace("_", r"\_")
     return Claim(
         name=forward.__name__.replace("_", "-") + "-gradient",
@@ -200,7 +200,7 @@ batch_norm2d_gradient = _gradient(
     batch_norm2d_backward,
     {"x": (1, 1, 1, 1)},
     {"x": (2, 2, 2, 3)},
-    parts=_evaluation,
+    arguments=_evaluation,
     conditions=ROOT,
     vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
 )
@@ -209,7 +209,7 @@ batch_norm2d_train_gradient = _gradient(
     batch_norm2d_train,
     batch_norm2d_train_backward,
     *TRAIN,
-    parts=_train,
+    arguments=_train,
     conditions=ROOT,
     vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 2, 1, 1))},
 )
@@ -249,7 +249,7 @@ softmax_cross_entropy_gradient = _gradient(
     softmax_cross_entropy_backward,
     {"x": (1, 2), "reduction": "sum"},
     {"x": (3, 4), "reduction": "mean"},
-    parts=_cross_entropy,
+    arguments=_cross_entropy,
     method="50 digits",
     vary={"x": ((1, 2), (2, 5), (4, 3)), "reduction": ("mean", "sum")},
 )
@@ -258,7 +258,7 @@ softmax_cross_entropy_gradient = _gradient(
 @claim(
     "batch-norm-train-orthogonal",
     source="Ioffe & Szegedy (arXiv:1502.03167)",
-    parts=_with_root,
+    arguments=_with_root,
     cases=TRAIN,
     conditions=ROOT,
     vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2), (3, 2, 1, 1))},
@@ -279,7 +279,7 @@ def batch_norm_train_gradient_is_orthogonal(dy: Array, x: Array, gamma: Array, b
 @claim(
     "batch-norm-train-ones",
     source="batch-norm-train-orthogonal",
-    parts=_with_root,
+    arguments=_with_root,
     cases=TRAIN,
     vary={"x": ((1, 1, 1, 3), (2, 1, 2, 2))},
 )

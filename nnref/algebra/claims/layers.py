@@ -21,16 +21,10 @@ __all__ = [
     "conv_transpose_then_batch_norm",
     "depthwise",
     "depthwise_then_batch_norm",
-    "image_alone",
     "pad_then_conv",
     "two_batch_norms",
     "two_convs",
 ]
-
-
-def image_alone(given: Given, image: Pair = (2, 2), channels: int = 1, **rest: Any) -> tuple[Any, ...]:
-    """X, and the rest of the case in the order in which it stands."""
-    return (given.image(1, channels, *image), *rest.values())
 
 
 def batch_norm(given: Given, image: Pair = (1, 1), channels: int = 1) -> tuple[Array, BatchNorm2d]:

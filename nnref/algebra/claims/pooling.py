@@ -60,7 +60,7 @@ POOLS = {"image": ((3, 4), (4, 3)), "channels": (1, 2), "kernel_size": (2, (1, 3
 @claim(
     "avg-pool-depthwise",
     source=AVG,
-    parts=_pooled(AvgPool2d),
+    arguments=_pooled(AvgPool2d),
     method="basis",
     cases=(
         {"image": (2, 2), "kernel_size": 2},
@@ -79,7 +79,7 @@ def avg_pool_is_depthwise(x: Array, pool: AvgPool2d) -> Sides:
 @claim(
     "avg-pool-conv",
     source=AVG,
-    parts=_pooled(AvgPool2d),
+    arguments=_pooled(AvgPool2d),
     method="basis",
     cases=(
         {"image": (2, 2), "kernel_size": 2},
@@ -98,7 +98,7 @@ def avg_pool_is_conv(x: Array, pool: AvgPool2d) -> Sides:
 @claim(
     "global-avg-pool-avg-pool",
     source=AVG,
-    parts=_image,
+    arguments=_image,
     method="basis",
     cases=({"image": (1, 1)}, {"image": (7, 5), "channels": 2}),
     reductions=("global_avg_pool_as_avg_pool",),
@@ -113,7 +113,7 @@ def global_avg_pool_is_avg_pool(x: Array) -> Sides:
 @claim(
     "global-avg-pool-conv",
     source=AVG,
-    parts=_image,
+    arguments=_image,
     method="basis",
     cases=({"image": (1, 1)}, {"image": (7, 5), "channels": 2}),
     reductions=("global_avg_pool_as_conv",),
@@ -131,7 +131,7 @@ def global_avg_pool_is_conv(x: Array) -> Sides:
 @claim(
     "avg-pool-uncounted-conv",
     source="what would have to hold if such a pool were any convolution: those commute with shifts",
-    parts=_pooled(AvgPool2d),
+    arguments=_pooled(AvgPool2d),
     method="small values",
     cases=({"image": (1, 1), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "count_include_pad": False},),
     holds=False,
@@ -149,7 +149,7 @@ def uncounted_avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
 @claim(
     "avg-pool-shifts",
     source="a convolution commutes with shifts",
-    parts=_pooled(AvgPool2d),
+    arguments=_pooled(AvgPool2d),
     method="basis",
     cases=({"image": (2, 3), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1)},),
     conditions="an image that loses no pixel but zeros by the shift; padding counts; stride 1",
@@ -163,7 +163,7 @@ def avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
 @claim(
     "relu-max-pool",
     source="monotone maps commute with maxima",
-    parts=_pooled(MaxPool2d),
+    arguments=_pooled(MaxPool2d),
     method="zero-one",
     cases=(
         {"image": (1, 2), "kernel_size": (1, 2)},
@@ -181,7 +181,7 @@ def relu_commutes_with_max_pool(x: Array, pool: MaxPool2d) -> Sides:
 @claim(
     "max-pools-compose",
     source="a maximum of maxima is the maximum; convs-compose over max-plus",
-    parts=_two_max_pools,
+    arguments=_two_max_pools,
     method="zero-one",
     cases=(
         {"image": (1, 3), "kernels": (1, 1), "strides": (1, 2)},
@@ -200,7 +200,7 @@ def max_pools_compose(x: Array, first: MaxPool2d, second: MaxPool2d, both: MaxPo
 @claim(
     "max-pool-max-plus",
     source="F. Baccelli et al., Synchronization and Linearity (1992)",
-    parts=_pooled(MaxPool2d),
+    arguments=_pooled(MaxPool2d),
     method="zero-one",
     cases=(
         {"image": (1, 2), "kernel_size": (1, 2)},

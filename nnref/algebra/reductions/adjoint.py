@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
-from .parts import expect_conv
+from .common import expect_conv
 
 __all__ = ["conv_transpose_as_adjoint"]
 

@@ -24,7 +24,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, constant, layer_function, sum_over, working
-from .parts import (
+from .common import (
     NO_PADDING,
     AnyConvolution,
     by_group,

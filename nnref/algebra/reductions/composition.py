@@ -19,7 +19,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, layer_function, zeros
 from ...windows import Pair
-from .parts import (
+from .common import (
     NO_PADDING,
     Convolution,
     bias_of,
@@ -71,10 +71,10 @@ def regrouped(conv: Conv2d, groups: int) -> Conv2d:
     """The same convolution in `groups` groups, a divisor of those it has: neighbours are merged."""
     weight, merged = conv.params["weight"], conv.options["groups"] // groups
     _, inputs, *kernel = weight.shape
-    blocks = weight.reshape(groups, merged, -1, inputs, *kernel)  # (groups,merged,K/g,C/g,kh,kw)
-    dense = zeros((groups, merged, blocks.shape[2], merged, inputs, *kernel), weight)
-    for part in range(merged):
-        dense[:, part, :, part] = blocks[:, part]
+    weights = weight.reshape(groups, merged, -1, inputs, *kernel)  # (groups,merged,K/g,C/g,kh,kw)
+    dense = zeros((groups, merged, weights.shape[2], merged, inputs, *kernel), weight)
+    for member in range(merged):
+        dense[:, member, :, member] = weights[:, member]
     return changed(conv, weight=dense.reshape(len(weight), merged * inputs, *kernel), groups=groups)
 
 

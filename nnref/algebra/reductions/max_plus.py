@@ -12,7 +12,7 @@ from ...arithmetic import MaxPlus
 from ...errors import OptionError, expect_count
 from ...layers.conv2d import Conv2d
 from ...layers.max_pool2d import MaxPool2d
-from .parts import expect_kind, kernel_of, steps_of
+from .common import expect_kind, kernel_of, steps_of
 
 __all__ = ["max_pool_as_max_plus_conv"]
 

@@ -19,7 +19,7 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...windows import Pair, pair
 from .composition import depthwise_as_conv, grouped_as_dense
-from .parts import NO_PADDING, expect_kind, filled, kernel_of, padding_of, steps_of
+from .common import NO_PADDING, expect_kind, filled, kernel_of, padding_of, steps_of
 
 __all__ = ["avg_pool_as_conv", "avg_pool_as_depthwise", "global_avg_pool_as_avg_pool", "global_avg_pool_as_conv"]
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from ...errors import OptionError, refuse
-from ..characters import brief
+from ..text import brief
 
 __all__ = ["BUILT_IN", "FRAMEWORKS", "installed_frameworks", "name_of", "refuse_target", "resolve"]
 

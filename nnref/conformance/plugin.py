@@ -1,0 +1,84 @@
+"""What the pytest options ask for: a test for each operation, direction, dtype and data mode.
+
+The options themselves are in a module of their own, so that a run without them imports nothing of nnref.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from ..errors import OptionError
+from ..oracle.campaign.conform import tasks_of
+from ..oracle.campaign.task import Task, function_of, run_task
+from ..oracle.cases.case import MODES
+from ..oracle.targets import resolve
+from ..oracle.verdict.row import Failure, Result
+
+__all__ = ["ROWS", "Row", "configure"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One test; `target` is the name that was given."""
+
+    task: Task
+    target: str
+
+    @property
+    def id(self) -> str:
+        """The name of the test."""
+        task = self.task
+        return f"{task.op}.{task.direction}-{task.dtype}-{task.modes[0]}"
+
+    def run(self) -> None:
+        """Search for a case where the target and the reference disagree, and fail at the smallest."""
+        __tracebackhide__ = True
+        result = run_task(self.task)
+        if result.failures:
+            pytest.fail(_told(result.failures[0], self.target), pytrace=False)
+        if result.status != "passed":
+            pytest.skip(_reason(result, self.target))
+
+
+ROWS = pytest.StashKey[list[Row]]()
+
+
+def configure(config: pytest.Config) -> None:
+    """Load the target and keep a `Row` for each test.
+
+    Raises
+    ------
+    UsageError : an option is unknown, or the target cannot be loaded or has none of the functions.
+    """
+    name: str = config.getoption("nnref_target")
+    examples: int = config.getoption("nnref_examples")
+    dtypes = config.getoption("nnref_dtype") or ["float32"]
+    if examples < 0:
+        raise pytest.UsageError(f"--nnref-examples must be at least 0, got {examples}")
+    try:
+        target = resolve(name)
+        tasks = tasks_of(target, config.getoption("nnref_op"), dtypes, examples, config.getoption("nnref_seed"))
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not any(function_of(target, task.op, task.direction) for task in tasks):  # all tests would be skipped, and green
+        functions = ", ".join(dict.fromkeys(task.op for task in tasks))
+        raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
+    config.stash[ROWS] = [Row(replace(task, modes=(mode,)), name) for task in tasks for mode in MODES]
+
+
+def _told(failure: Failure, target: str) -> str:
+    """A failure in full, as `Disagreement` tells it, and how to see it again."""
+    hint = f"\n  it behaves {failure.hint}" if failure.hint else ""
+    return (
+        f"{failure.finding.message}{hint}\n  case: {failure.descriptor}\n  again: {failure.command(target)}\n\n"
+        f"{failure.snippet}"
+    )
+
+
+def _reason(result: Result, target: str) -> str:
+    if result.status == "not implemented":
+        function = result.op if result.direction == "forward" else f"{result.op}_backward"
+        return f"not implemented: {target} has no {function}"
+    return f"unsupported: {result.why_not}" if result.unsupported else result.why_not

@@ -1,0 +1,1 @@
+"""From a case to its arrays: numbers by mode and seed, special values, and the place in memory."""

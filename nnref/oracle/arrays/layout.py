@@ -1,0 +1,102 @@
+"""Where an array lies in memory: the layouts of `nnref.oracle.cases.case.LAYOUTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...numeric import Array
+from ..cases.case import Case
+from ..operations.rows import Shape
+
+__all__ = ["MIXED", "laid_out", "layout_of", "repeats"]
+
+MIXED = (  # what the digits of a seed say: 0 to 7
+    "contiguous",
+    "strided",
+    "reversed",
+    "misaligned",
+    "cropped",
+    "transposed",
+    "channels_last",
+    "some_channels",
+)
+
+
+def layout_of(case: Case, name: str) -> str:
+    """The layout of an array of a case. Mixed ones are octal digits of the seed, the first array's the last digit."""
+    if case.layout != "mixed":
+        return case.layout
+    return MIXED[case.seed // len(MIXED) ** list(case.shapes).index(name) % len(MIXED)]
+
+
+def repeats(shape: Shape, layout: str) -> Shape | None:
+    """The shape of what is there once: a pixel of every plane, or a sample; None where the layout repeats nothing."""
+    if layout not in ("expanded", "broadcast") or len(shape) < 2:
+        return None
+    if layout == "expanded" and len(shape) > 2:
+        return (*shape[:2], *(min(1, extent) for extent in shape[2:]))
+    return (min(1, shape[0]), *shape[1:])
+
+
+def laid_out(array: Array, layout: str) -> Array:
+    """A fresh array of the same values in another memory layout; one that does not repeat has no stride of 0."""
+    view = MEMORY.get(layout, np.empty)(array.shape, array.dtype)
+    view[...] = array
+    once = repeats(array.shape, layout)
+    if once is not None:
+        repeated = np.broadcast_to(array[tuple(map(slice, once))].copy(), array.shape)
+        view = repeated if repeated.tobytes() == array.tobytes() else view
+    view.flags.writeable = layout != "readonly"
+    return view
+
+
+def _strided(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros((*shape[:-1], 2 * shape[-1]), dtype)[..., ::2] if shape else np.empty(shape, dtype)
+
+
+def _reversed(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(shape, dtype)[..., ::-1] if shape else np.empty(shape, dtype)
+
+
+def _misaligned(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(prod(shape) * dtype.itemsize + 1, np.uint8)[1:].view(dtype).reshape(shape)
+
+
+def _cropped(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """In the middle of NaN, one on every side of every axis."""
+    inside: tuple[Any, ...] = (..., *[slice(1, -1)] * len(shape))
+    return np.full([extent + 2 for extent in shape], np.nan, dtype)[inside]
+
+
+def _transposed(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    return np.empty(shape[::-1], dtype).T
+
+
+def _channels_last(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """(N,H,W,C) seen as (N,C,H,W); a matrix has its channels last as it is."""
+    memory = np.empty((*shape[:1], *shape[2:], *shape[1:2]), dtype)
+    return np.moveaxis(memory, -1, 1) if len(shape) > 1 else memory
+
+
+def _some_channels(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """(N,H,W,C+1) without its last channel, which is NaN, seen as (N,C,H,W)."""
+    if len(shape) < 2:
+        return np.empty(shape, dtype)
+    memory = np.full((*shape[:1], *shape[2:], shape[1] + 1), np.nan, dtype)
+    return np.moveaxis(memory[..., :-1], -1, 1)
+
+
+# empty memory of a shape
+MEMORY: dict[str, Callable[[Shape, np.dtype[Any]], Array]] = {
+    "strided": _strided,
+    "reversed": _reversed,
+    "misaligned": _misaligned,
+    "cropped": _cropped,
+    "transposed": _transposed,
+    "channels_last": _channels_last,
+    "some_channels": _some_channels,
+}

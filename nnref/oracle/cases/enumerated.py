@@ -1,0 +1,297 @@
+"""Cases that every run visits, because bugs live there; `enumerated` is all of them.
+
+`small_geometries`: all of a windowed operation along one axis. Image 1 to 6, kernel 1 to 3, stride 1 to 3, each padding
+0 to 2, dilation 1 or 2, every flag; the other axis trivial. Which axis is taken alternates, and so does the layout. And
+every image of at most 4 by 4 under square kernels.
+
+`every_layout`: every data mode in every memory layout, special values in all their kinds; one array in each, or all but
+one; and a batch of no samples.
+
+`critical_sizes`: one size around the lengths of vector registers, the edges of tiles or the lengths of blocks.
+
+`critical_pairs`: two sizes that are large at once, or three, and sums of more than 1024 terms.
+
+`large_windows`: kernels from 4, strides and paddings and dilations from 4, alone and together.
+
+`usual_layers`: the kernels, strides and paddings of networks, for which frameworks have kernels of their own; padded
+ones on images smaller than the kernel, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
+from typing import Any
+
+from ..arrays.layout import MIXED
+from ..operations.networks import CODES, DEPTH
+from ..operations.rows import Geometry, Operation
+from .case import LAYOUTS, Case
+
+__all__ = [
+    "critical_pairs",
+    "critical_sizes",
+    "enumerated",
+    "every_layout",
+    "large_windows",
+    "small_geometries",
+    "usual_layers",
+]
+
+WIDTHS = (*range(2, 36), 63, 64, 65, 127, 128, 129, 161, 193, 255, 256, 257, 513, 1025)
+HEIGHTS = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 129, 257)
+SAMPLES = (4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 129)
+CHANNELS = (4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 256, 257)
+SIZES = {
+    "W": WIDTHS,
+    "H": HEIGHTS,
+    "N": SAMPLES,
+    **dict.fromkeys(("C", "Cg", "Kg", "K", "M", "groups"), CHANNELS),
+}
+EDGES = ((8, 8), (16, 16), (32, 32), (17, 9))
+LONG_SUMS: tuple[dict[str, Any], ...] = (
+    {"N": 9, "H": 11, "W": 11},
+    *({name: 1025} for name in ("C", "Cg", "Kg", "K", "N")),
+    {"W": 2049},
+    {"C": 1, "H": 33, "W": 32, "kernel": (33, 32), "padding": (0, 0, 0, 0)},
+    {"Cg": 128, "kernel": (3, 3)},
+    {"Kg": 128, "kernel": (3, 3)},
+    {"groups": 2, "Cg": 8, "Kg": 8, "H": 4, "W": 4},
+    {"C": 4097},
+    {"H": 65, "W": 64},
+)
+TOGETHER: tuple[dict[str, Any], ...] = (
+    {"N": 33, "C": 33, "K": 33},
+    {"N": 1025, "C": 2},
+    {"N": 1025, "C": 2, "K": 33},
+    {"N": 1025, "Cg": 2, "Kg": 2},
+    {"C": 17, "H": 33, "W": 33},
+    {"Cg": 33, "Kg": 33, "H": 9, "W": 9, "kernel": (1, 1), "padding": (0, 0, 0, 0)},
+    *({name: 32, "W": 32, "kernel": (1, 3), "padding": (0, 0, 1, 1)} for name in ("C", "Cg", "Kg", "groups")),
+)
+LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # what is not said is 1, and padding 0
+    *({"kernel": (k, k), "padding": (p,) * 4} for k in (4, 5, 6, 8, 11) for p in (0, k // 2)),
+    *({"kernel": (4, 7), "stride": s, "padding": p} for s in ((2, 3), (3, 2)) for p in ((0, 0, 0, 0), (1, 2, 3, 0))),
+    *({"kernel": (3, 3), "stride": (s, s), "padding": (1, 1, 1, 1)} for s in (4, 5, 6, 8)),
+    *({"kernel": (2, 2), "stride": s} for s in ((5, 1), (1, 5), (7, 6))),
+    {"kernel": (1, 33)},
+    {"kernel": (33, 1), "padding": (16, 16, 0, 0)},
+    {"kernel": (2, 3), "padding": (8, 8, 9, 9), "dilation": (16, 9)},
+    *({"kernel": (3, 3), "padding": (p,) * 4} for p in (3, 4, 5, 8)),
+    *({"kernel": (2, 3), "stride": (2, 1), "padding": p} for p in ((4, 0, 0, 5), (0, 5, 4, 0))),
+    *({"kernel": (3, 3), "padding": (d,) * 4, "dilation": (d, d)} for d in (3, 4, 5, 8)),
+    *({"kernel": (2, 3), "stride": (1, 2), "dilation": d} for d in ((4, 1), (1, 4), (6, 5))),
+    *({"kernel": (5, 5), "stride": (s, s), "padding": (4, 4, 4, 4), "dilation": (2, 2)} for s in (1, 2)),
+    {"kernel": (4, 4), "stride": (5, 5), "padding": (4, 4, 4, 4), "dilation": (4, 4)},
+    *({"kernel": (k, k), "stride": (2, 3), "padding": (1,) * 4, "W": w} for k in (2, 3) for w in (53, 54, 67)),
+)
+PADDED: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
+USUAL = [(k, s, p) for k in (1, 2, 3, 5, 7) for s in (1, 2) for p in dict.fromkeys((0, k // 2))]
+SEVERAL = ("conv-causal", "batch-norm", "relu", "depthwise", "batch-norm", "conv1x1")
+NETWORK = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # a network of these
+FLAGS = ("ceil_mode", "count_include_pad")
+OTHERS = LAYOUTS[1:]  # than contiguous
+
+
+def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Every case that every run visits.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> sum(1 for case in enumerated(OPERATIONS["relu"], "forward", "float32", ("normal",)))
+    139
+    """
+    if "integers" in modes:
+        yield from small_geometries(operation, direction, dtype)
+    for family in (every_layout, critical_sizes, critical_pairs, large_windows, usual_layers):
+        yield from family(operation, direction, dtype, modes)
+
+
+def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterator[Case]:
+    """Cases of integer data on every small geometry; none for an operation without windows.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> sum(1 for case in small_geometries(OPERATIONS["conv2d"], "forward", "float32"))
+    955
+    """
+    if "layers" in operation.least:
+        yield from _pairs_of_layers(operation, direction, dtype)
+    if not operation.windowed:
+        return
+    least = operation.least
+    dilations = (1, 2) if "dilation" in least else (1,)
+    extras = (0, 1, 2) if "output_padding" in least else (0,)
+    flags = [(0, 1) if name in least else (0,) for name in FLAGS]
+    grid = product(range(1, 7), (1, 2, 3), (1, 2, 3), (0, 1, 2), (0, 1, 2), dilations, extras, *flags)
+    for number, (size, kernel, stride, before, after, dilation, extra, *on) in enumerate(grid):
+        axis = (size + kernel + stride + before + after + dilation + extra + sum(on)) % 2  # each value on either axis
+        geometry = _small(operation)
+        geometry["W" if axis else "H"] = (size,)
+        geometry["padding"] = (0, 0, before, after) if axis else (before, after, 0, 0)
+        steps = {"kernel": kernel, "stride": stride, "dilation": dilation}
+        geometry |= {n: (1, v) if axis else (v, 1) for n, v in steps.items() if n in least}
+        if "output_padding" in least:
+            geometry["output_padding"] = (0, extra) if axis else (extra, 0)
+        geometry |= {name: (value,) for name, value in zip(FLAGS, on, strict=True) if name in least}
+        if operation.fits(geometry):
+            yield Case(operation.name, direction, dtype, "integers", _turn(number, LAYOUTS), number, geometry)
+    for number, (height, width, kernel, stride) in enumerate(product(range(1, 5), range(1, 5), (2, 3), (1, 2))):
+        given = {"kernel": (kernel, kernel), "stride": (stride, stride), "padding": (kernel // 2,) * 4}
+        geometry = _small(operation, H=height, W=width, **given)
+        if operation.fits(geometry):
+            yield Case(operation.name, direction, dtype, "integers", _turn(number, LAYOUTS), number, geometry)
+
+
+def _pairs_of_layers(operation: Operation, direction: str, dtype: str) -> Iterator[Case]:
+    """Every layer of a network behind every other, which is where they are merged."""
+    for number, pair in enumerate(product(CODES.values(), repeat=2)):
+        layers = (*pair, *operation.least["layers"][2:])
+        geometry = _small(operation, C=2, H=3, W=4) | {"layers": layers}
+        if operation.fits(geometry):
+            yield Case(operation.name, direction, dtype, "integers", _turn(number, LAYOUTS), number, geometry)
+
+
+def _small(operation: Operation, **given: Any) -> Geometry:
+    """The least geometry of one sample, but for what is `given` and the operation has."""
+    chosen = {"N": 1, **given}
+    geometry: Geometry = {}
+    for name, least in operation.least.items():
+        value = chosen.get(name, least)
+        geometry[name] = value if isinstance(value, tuple) else (value,)
+    return geometry
+
+
+def _turn(number: int, layouts: Sequence[str]) -> str:
+    """One of the layouts, scattered, so that no period of the cases falls in with them."""
+    return layouts[(number * 2654435761 >> 16) % len(layouts)]
+
+
+def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases of a few samples and channels in each of the `modes` and every layout, with four seeds of special values.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> len(list(every_layout(OPERATIONS["relu"], "forward", "float32", ("integers", "special"))))
+    61
+    """
+    windows: dict[str, Any] = {"kernel": (2, 2), "stride": (1, 2), "padding": (0, 1, 1, 0), "output_padding": (0, 1)}
+    sizes: dict[str, Any] = {
+        "N": 2,
+        "C": 3,
+        "groups": 2,
+        "Cg": 2,
+        "Kg": 3,
+        "M": 2,
+        "K": 4,
+        "H": 4,
+        "W": 8,
+        "layers": NETWORK,
+    }
+    geometry = _small(operation, bias=1, eps=1, **sizes, **windows)
+    rounds = [mode for mode in modes for _ in range(4 if mode == "special" else 1)]
+    for number, (mode, layout) in enumerate(product(rounds, LAYOUTS)):
+        yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+    arrays = len(Case(operation.name, direction, dtype, modes[0], "mixed", 0, geometry).shapes)
+    for digit in range(1, len(MIXED)) if arrays > 1 else ():
+        others = sum(digit * len(MIXED) ** position for position in range(1, min(arrays, 20)))
+        for seed in (digit, others):
+            yield Case(operation.name, direction, dtype, modes[0], "mixed", seed, geometry)
+    if operation.least.get("N") == (0,):
+        yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)})
+
+
+def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases with one size large and all else small: in two of the `modes`, and once more in another layout.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> len(list(critical_sizes(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
+    156
+    """
+    sizes = [(name, size) for name, sizes in SIZES.items() for size in sizes]
+    for number, (name, size) in enumerate(sizes):
+        ends = (1, 1, 0, 0) if name == "H" else (0, 0, 1, 1)
+        kernel = (3, 1) if name == "H" else (1, 3)
+        geometry = _small(operation, kernel=kernel, padding=ends, bias=1, layers=NETWORK) | {name: (size,)}
+        if name in operation.least and operation.fits(geometry):
+            other = ("integers", _turn(number, OTHERS))
+            for mode, layout in (("integers", "contiguous"), ("normal", "contiguous"), other):
+                if mode in modes:
+                    yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+
+
+def critical_pairs(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases with two sizes large, all else small, and of long sums; each in two of the `modes`.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> len(list(critical_pairs(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
+    38
+    """
+    pairs = [dict(zip(names, sizes, strict=True)) for names in combinations(SIZES, 2) for sizes in EDGES]
+    for number, given in enumerate((*pairs, *LONG_SUMS, *TOGETHER)):
+        geometry = _small(operation, **PADDED | given, bias=1, layers=NETWORK)
+        if given.keys() <= operation.least.keys() and operation.fits(geometry):
+            yield from _twice(operation, direction, dtype, modes, number, geometry)
+
+
+def _twice(
+    operation: Operation, direction: str, dtype: str, modes: Sequence[str], number: int, geometry: Geometry
+) -> Iterator[Case]:
+    for mode, layout in (("normal", "contiguous"), ("integers", _turn(number, OTHERS))):
+        if mode in modes:
+            yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+
+
+def large_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases of unusual windows with every flag, on images of some three windows; each in two of the `modes`.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> len(list(large_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("integers", "normal"))))
+    280
+    """
+    if not operation.windowed:
+        return
+    flags = [(0, 1) if name in operation.least else (0,) for name in FLAGS]
+    for number, (window, *on) in enumerate(product(LARGE_WINDOWS, *flags)):
+        given = dict(zip(FLAGS, on, strict=True)) | dict(zip(("H", "W"), _three(**window), strict=True)) | window
+        geometry = _small(operation, C=2, M=2, groups=2, Kg=2, bias=1, **given)
+        if window.keys() <= operation.least.keys() and operation.fits(geometry):
+            yield from _twice(operation, direction, dtype, modes, number, geometry)
+
+
+def _three(
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...] = (1, 1),
+    padding: tuple[int, ...] = (0, 0, 0, 0),
+    dilation: tuple[int, ...] = (1, 1),
+    **_: Any,
+) -> list[int]:
+    """Extents of an image of three windows and a pixel, and of some pixels in any case."""
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    return [max(4, reach[a] - sum(padding[2 * a : 2 * a + 2]) + 2 * stride[a] + 1) for a in (0, 1)]
+
+
+def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases as networks have them, in every one of the `modes`: square kernels, stride 1 or 2, padding none or half.
+
+    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> len(list(usual_layers(OPERATIONS["max_pool2d"], "forward", "float32", ("integers",))))
+    36
+    """
+    if "kernel" not in operation.least or "stride" not in operation.least:
+        return
+    turns = product(enumerate(USUAL), enumerate(modes), range(2))
+    for number, ((turn, (kernel, stride, pad)), (shift, mode), again) in enumerate(turns):
+        geometry = {name: tuple(max(1, v) for v in low) for name, low in operation.least.items()}
+        geometry |= {name: (0,) for name in FLAGS if name in geometry}
+        geometry |= {name: (2,) for name in ("N", "C", "Cg", "Kg") if name in geometry}
+        height, width = (kernel // 2 + 1, 2) if again and pad else (8, 9)
+        geometry |= {
+            "H": (height,),
+            "W": (width,),
+            "kernel": (kernel, kernel),
+            "stride": (stride, stride),
+            "padding": (pad,) * 4,
+        }
+        if "output_padding" in geometry:
+            geometry["output_padding"] = (stride - 1, stride - 1)
+        if operation.fits(geometry):
+            layout = OTHERS[(turn + shift) % len(OTHERS)] if again else "contiguous"
+            yield Case(operation.name, direction, dtype, mode, layout, number, geometry)

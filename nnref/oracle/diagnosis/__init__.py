@@ -1,0 +1,1 @@
+"""What a failing target behaves like."""

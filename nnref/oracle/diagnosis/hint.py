@@ -1,0 +1,202 @@
+"""What a failing target behaves like, in words.
+
+Wrong values often have a plain cause. The target remembers earlier calls; or it has one of the bugs people write: then
+the reference with that bug agrees with the target where the right one does not; or it computes in another way than it
+declares: then every failure disappears under the declaration that says so. What is said fits every probe; where two
+bugs do, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...bounds import format_of
+from ...numeric import Array
+from ..arrays.fill import arrays_of
+from ..cases.case import Case
+from ..expectation.declaration import Declaration
+from ..expectation.exact import Expectation, expectation
+from ..targets.call import Answer, call
+from ..verdict.judge import Finding, judge
+from .earlier_calls import remembered
+from .suspects import RIGHT, Suspect, rounded_inputs, suspects, to_bits
+
+__all__ = ["behaves_as"]
+
+PROBES, MORE_PROBES = 8, 64  # seeds
+NOISE = 8  # errors at least, to tell whether they go either way
+ROUNDED_TO = (24, 11, 8)  # bits
+
+DECLARATIONS = (
+    ({"accumulate": "float32"}, "as if it accumulated in float32"),
+    ({"inputs": "tf32"}, "as if inputs were rounded to 11 bits (TF32 or float16)"),
+    ({"inputs": "bfloat16"}, "as if inputs were rounded to 8 bits (bfloat16)"),
+    ({"accumulate": "float16"}, "as if it accumulated in float16"),
+    ({"accumulate": "bfloat16"}, "as if it accumulated in bfloat16"),
+    ({"subnormals": "flushed"}, "as if subnormal numbers were zero"),
+    ({"nan": "spreads"}, "as if zeros were multiplied with NaN or ±∞"),
+    ({"nan": "any"}, "as if NaN did not propagate"),
+    ({"ties": "any"}, "as if the gradient of a tie went elsewhere than to the first maximum"),
+    ({"variance": "welford"}, "as if the variance were Welford's, of a running mean"),
+    ({"square_root": "approximate"}, "as if its square root were approximate"),
+    ({"algorithm": "winograd"}, "as if convolution went by Winograd's algorithm"),
+    ({"algorithm": "fft"}, "as if convolution went by way of a Fourier transform"),
+    ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),
+    ({"exp": "base-2"}, "as if exp were computed as 2^(x·log₂e), the product rounded"),
+    ({"sigmoid": "tanh"}, "as if sigmoid were computed as ½(1 + tanh(x/2))"),
+    ({"loss": "difference"}, "as if the loss were the difference log Σ exp x − x_t"),
+    ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
+)
+
+
+def behaves_as(
+    function: Callable[..., Any], cases: Sequence[Case], declares: Declaration, finding: Finding
+) -> str | None:
+    """A sentence on what the target seems to do at failing cases, None if nothing known fits all of them.
+
+    Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small
+    one, different bugs look alike. Whole numbers, too: there, only what is wrong altogether is wrong.
+    """
+    if finding.kind == "aliasing":
+        return None
+    if words := remembered(_Probe(function, declares).agrees, cases[0]):
+        return words
+    if finding.kind not in ("value", "shape"):
+        return None
+    probe, rich = _Probe(function, declares, {}), list(_rich(cases[0])) or list(cases)
+    probes = [case.with_seed(seed) for case in (*cases, *rich) for seed in (case.seed, *range(PROBES))]
+    whole, normal = ([case.but(mode=mode) for case in probes] for mode in ("integers", "normal"))
+    rootless = normal if "eps" in cases[0].geometry else [*probes, *whole, *normal]
+    wrong = any(not probe.agrees(case) for case in rootless)
+    if wrong and (words := _suspected(probe, rich[0], rootless)):
+        return words
+    for relaxed, words, changes in _weaker(declares, cases[0]):
+        fits = all(probe.agrees(case, relaxed) for case in (*probes, *whole))
+        if fits and (seen := _seen(probe, rich, changes, words)):
+            return seen
+    return None if wrong else _suspected(probe, rich[0], rootless)
+
+
+class _Probe:
+    """A target under a declaration; what it answers is kept, if there is where."""
+
+    def __init__(
+        self, function: Callable[..., Any], declares: Declaration, kept: dict[str, Answer] | None = None
+    ) -> None:
+        self._function, self._declares, self._kept = function, declares, kept
+
+    def answer(self, case: Case) -> Answer:
+        """What the target returns."""
+        if self._kept is None:
+            return call(self._function, case, *arrays_of(case))
+        if str(case) not in self._kept:
+            self._kept[str(case)] = call(self._function, case, *arrays_of(case))
+        return self._kept[str(case)]
+
+    def agrees(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> bool:
+        """Whether the answer is right under a declaration, for the question and the answer of a suspect."""
+        answer = self.answer(case)
+        if answer.finding or answer.unsupported is not None:
+            return answer.finding is None
+        try:
+            expected = self.expected(case, declares, suspect)
+            return judge(case, answer.outputs, expected, declares or self._declares).finding is None
+        except (ValueError, TypeError):  # the altered question has no answer
+            return False
+
+    def expected(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> Expectation:
+        """What a target would answer that does as suspected."""
+        arrays, options = suspect.ask(*arrays_of(case))
+        if suspect is not RIGHT and case.mode != "special":
+            case = case.but(mode="normal")  # whole numbers are whole no more
+        with np.errstate(all="ignore"):
+            return suspect.answer(case, arrays, expectation(case, arrays, options, declares or self._declares))
+
+    def values(self, cases: Sequence[Case]) -> tuple[Array, Array]:
+        """All results that are finite, and what they should be."""
+        got, right = [np.zeros(0)], [np.zeros(0)]
+        for case in cases:
+            for value, pair in zip(self.answer(case).outputs, self.expected(case), strict=False):
+                if pair is not None and isinstance(value, np.ndarray) and value.shape == pair[0].shape:
+                    got.append(value.astype(np.float64).ravel())
+                    right.append(pair[0].astype(np.float64).ravel())
+        values, exact = np.concatenate(got), np.concatenate(right)
+        finite = np.isfinite(values) & np.isfinite(exact)
+        return values[finite], exact[finite]
+
+
+def _suspected(probe: _Probe, rich: Case, probes: Sequence[Case]) -> str | None:
+    """The one bug that fits; data with an exact root have none for another eps."""
+    fitting = [suspect for suspect in suspects(rich) if all(probe.agrees(case, suspect=suspect) for case in probes)]
+    if len(fitting) > 1:
+        more = [probes[0].with_seed(seed) for seed in range(PROBES, MORE_PROBES)]
+        fitting = [suspect for suspect in fitting if all(probe.agrees(case, suspect=suspect) for case in more)]
+    return fitting[0].words if len(fitting) == 1 else None
+
+
+def _weaker(declares: Declaration, case: Case) -> Iterator[tuple[Declaration, str, dict[str, str]]]:
+    """Declarations that promise less than the given one, for cases like this."""
+    for changes, words in DECLARATIONS:
+        if "algorithm" in changes and case.op not in ("conv2d", "depthwise_conv2d"):
+            continue
+        relaxed = replace(declares, **changes)
+        same_precision = relaxed.precision(case.dtype) == declares.precision(case.dtype)
+        if relaxed != declares and not (same_precision and set(changes) & {"inputs", "accumulate"}):
+            yield relaxed, words, changes
+
+
+def _seen(probe: _Probe, rich: Sequence[Case], changes: dict[str, str], words: str) -> str | None:
+    """The words, if a target that is less precise than declared is so in the way they say; its bound fits many."""
+    (name, value), *_ = changes.items()
+    cases = [case.but(mode="normal").with_seed(seed) for case in rich for seed in range(PROBES)]
+    if name == "inputs":
+        kinds = rounded_inputs(format_of(value).bits)
+        return words if any(all(probe.agrees(case, suspect=kind) for case in cases) for kind in kinds) else None
+    if name != "accumulate":
+        return words
+    storage = format_of(rich[0].dtype).bits
+    got, exact = probe.values([case.with_field("bias", (0,)) if "bias" in case.geometry else case for case in cases])
+    stored = to_bits(exact, storage)
+    for bits in ROUNDED_TO:
+        if bits < storage and _once(got, stored, to_bits(stored, bits)):
+            return f"as if results were rounded to {bits} bits"
+    with np.errstate(over="ignore"):
+        half = stored.astype(np.float16).astype(np.float64)
+    if storage > 11 and _once(got, stored, half):
+        return "as if results were rounded to 11 bits, as float16"
+    return words if _on_the_way(got, exact, min(format_of(value).bits, storage)) else None
+
+
+def _once(got: Array, stored: Array, rounded: Array) -> bool:
+    """Whether results are the right ones rounded, but for a few that lie near the middle of two."""
+    changed = np.isfinite(rounded) & (rounded != stored)
+    return len(got) >= NOISE and bool(np.mean(got == rounded) > 0.9 and np.mean(changed) > 0.5)
+
+
+def _on_the_way(got: Array, exact: Array, bits: int) -> bool:
+    """Whether results have so many bits and no fewer, and are off by other than a last rounding, up and down alike."""
+    if (got != to_bits(got, bits)).any() or (got == to_bits(got, bits - 1)).all():
+        return False
+    error = got - to_bits(exact, bits)
+    off = error != 0
+    outward = error[off] * np.sign(exact[off])
+    return bool(off.sum() >= NOISE) and all(0.2 < np.mean(e > 0) < 0.8 for e in (error[off], outward))
+
+
+def _rich(case: Case) -> Iterator[Case]:
+    """The operation with several of everything, where it accepts that."""
+    lively = {"kernel": (2, 3), "stride": (3, 1), "dilation": (1, 2), "padding": (1, 0, 0, 2), "output_padding": (0, 1)}
+    geometry = {name: lively.get(name, tuple(max(2, v) for v in least)) for name, least in case.operation.least.items()}
+    sizes = {"H": (7,), "W": (8,), "N": (3,), "K": (3,), "Kg": (3,), "bias": (1,)}
+    geometry |= {name: value for name, value in sizes.items() if name in geometry}
+    flags = ("ceil_mode", "count_include_pad", "eps", "sum", "layers")
+    geometry |= {name: case.geometry[name] for name in flags if name in geometry}
+    ones = {name: (1, 1) for name in ("stride", "dilation") if name in geometry}
+    even = {"padding": (1, 1, 1, 1)} if "padding" in geometry else ones
+    for rich in (geometry, geometry | ones, geometry | even):
+        if case.operation.fits(rich):
+            yield case.but(geometry=rich)

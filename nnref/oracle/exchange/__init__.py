@@ -1,0 +1,1 @@
+"""Cases and results as files, and programs of any language as targets."""

@@ -1,0 +1,173 @@
+"""A target that is a program of its own, in any language that can read a line and a file.
+
+It is started once and asked many times: a line names a directory with a case, the program writes its results there and
+answers with a line. What else it may do, crash, hang or talk nonsense, becomes a finding at that case, and the next one
+gets a new program. docs/process-target.md has the protocol, examples/c_target a program in C.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...errors import OptionError, StateError, refuse
+from ...numeric import Array
+from ..campaign.worker import expect_time_limit
+from ..cases.case import Case
+from ..expectation.declaration import Declaration
+from ..operations.rows import OPERATIONS
+from ..targets.call import TargetDied, Unsupported
+from ..verdict.judge import NOT_COMPUTED, output_names
+from .npy import read_array
+from .program import Program, ProtocolError, brief
+from .stored import result_shapes, write_request
+
+__all__ = ["ProcessTarget", "ProgramError", "process_target"]
+
+PATIENCE = 2.0  # seconds, at least, once a program has stood still; or as many times its slowest answer as
+TIMES_SLOWEST = 100
+FUNCTIONS = {f"{op.name}{'_backward' * (way == 'backward')}" for op in OPERATIONS.values() for way in op.directions}
+
+
+class ProgramError(Exception):
+    """The program answered ``error``."""
+
+
+class ProcessTarget:
+    """A target object for a program, from `process_target`; to be closed, or used in a ``with`` statement."""
+
+    def __init__(self, command: Sequence[str], time_limit: float, declares: Declaration | None) -> None:
+        self.command, self.time_limit = tuple(command), time_limit
+        self.__name__ = f"--command={shlex.join(command)}"  # as the command line takes it
+        self._given, self._hung, self._slowest = declares, False, 0.0
+        self._own, self._programs = threading.local(), list[Program]()  # each thread has a program of its own
+        self._close = weakref.finalize(self, _end, self._programs)
+        try:
+            names, said = _announced(self._program(fresh=True), time_limit)
+            self.declares = declares or Declaration(**said)
+        except (OSError, TargetDied, ProtocolError, TypeError, OptionError) as error:
+            self.close()
+            what = "a program that answers the line operations with names of functions"
+            refuse(OptionError, "process_target", "command", what, f"{shlex.join(command)!r}: {error}")
+        for name in names:
+            setattr(self, name, _Function(self, name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is another program."""
+        return process_target, (self.command, self.time_limit, self._given)
+
+    def __enter__(self) -> ProcessTarget:
+        """The target itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the program."""
+        self.close()
+
+    def close(self) -> None:
+        """End the program, of every thread."""
+        self._close()
+
+    def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
+        """The program's results of one case, as a function of nnref returns them."""
+        if not self._close.alive:
+            refuse(StateError, "ProcessTarget", "target", "open", "a closed one")
+        program = self._program()
+        directory = program.empty_directory()
+        write_request(directory, case, arrays, options, self.declares)
+        started = time.monotonic()
+        try:
+            answer = program.ask(str(directory), self._patience())
+        except TargetDied as death:
+            self._hung |= death.kind == "hang"
+            raise
+        self._slowest = max(self._slowest, time.monotonic() - started)
+        try:
+            return _results(answer, case, directory)
+        except ProtocolError:
+            program.kill()
+            raise
+
+    def _patience(self) -> float:
+        """Seconds to wait. The first hang takes the whole time limit, so that shrinking it need not."""
+        return min(self.time_limit, max(PATIENCE, TIMES_SLOWEST * self._slowest)) if self._hung else self.time_limit
+
+    def _program(self, fresh: bool = False) -> Program:
+        """The program of this thread, a new one if it is not alive; that has the whole time limit to start."""
+        program: Program | None = getattr(self._own, "program", None)
+        if program is None or not program.alive:
+            if program in self._programs:
+                self._programs.remove(program)
+            program = self._own.program = Program(self.command)
+            self._programs.append(program)
+            if not fresh:
+                program.ask("operations", self.time_limit)
+        return program
+
+
+def process_target(
+    command: Sequence[str], time_limit: float = 30.0, declares: Declaration | None = None
+) -> ProcessTarget:
+    """A target for `check` and `conform` that is a program.
+
+    Parameters
+    ----------
+    command : the program and its arguments
+    time_limit : seconds for one case; a program that takes longer is ended
+    declares : what the program states about its arithmetic; None is what it says itself, or the strictest
+
+    Raises
+    ------
+    OptionError : the program does not start, or does not say which operations it has, or the time limit is none.
+    """
+    expect_time_limit("process_target", "time_limit", time_limit)
+    if isinstance(command, str) or not command:
+        refuse(OptionError, "process_target", "command", "a list of the program and its arguments", repr(command))
+    return ProcessTarget(command, time_limit, declares)
+
+
+@dataclass(frozen=True)
+class _Function:
+    target: ProcessTarget
+    name: str
+    takes_case: ClassVar[bool] = True
+
+    def __call__(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
+        return self.target.run(case, arrays, options)
+
+
+def _end(programs: list[Program]) -> None:
+    for program in programs:
+        program.close()
+    programs.clear()
+
+
+def _announced(program: Program, limit: float) -> tuple[list[str], dict[str, str]]:
+    """Names of functions, and what it declares: words with a = in them."""
+    words = program.ask("operations", limit).split()
+    names = [word for word in words if "=" not in word]
+    if not names or set(names) - FUNCTIONS:
+        raise ProtocolError(f"it answered {' '.join(words)!r}; known are {', '.join(sorted(FUNCTIONS))}")
+    return names, dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _results(answer: str, case: Case, directory: Path) -> Any:
+    word, _, rest = answer.partition(" ")
+    if word == "unsupported":
+        raise Unsupported(rest)
+    if word == "error":
+        raise ProgramError(rest or "without a message")
+    owed = result_shapes(case)
+    _, *missing = rest.split() or [""]
+    if word != "ok" or (rest and not rest.startswith("without ")) or not set(missing) < set(owed):
+        raise ProtocolError(f"the program answered {brief(answer.encode())}, not ok, unsupported or error")
+    found: dict[str, Any] = {n: read_array(directory / f"result_{n}.npy", case.dtype) for n in owed if n not in missing}
+    found |= dict.fromkeys(missing, NOT_COMPUTED)
+    results = tuple(found.get(name) for name in output_names(case))
+    return results[0] if output_names(case) == ("y",) else results

@@ -1,0 +1,95 @@
+"""A report as JUnit XML, for the tools that show tests: a test case for each row.
+
+The document is green exactly if the report is ok. What makes a report not ok and belongs to no row, a known deviation
+that no longer occurs or a campaign that judged nothing, is a test case of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from ..text import visible
+from ..verdict.row import Failure, Result
+from .report import Report
+
+__all__ = ["document"]
+
+
+def document(report: Report) -> str:
+    """The XML, with its declaration."""
+    cases = [_row(result, report.target) for result in report.results] + list(_beyond_rows(report))
+    counts = {"tests": str(len(cases))}
+    for plural, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        counts[plural] = str(sum(case.find(tag) is not None for case in cases))
+    counts["time"] = f"{sum(result.seconds for result in report.results):.3f}"
+    suites = Element("testsuites", {"name": "nnref", **counts})
+    suite = SubElement(suites, "testsuite", {"name": visible(report.target), **counts})
+    facts = {"seed": report.seed, "max_examples": report.max_examples}
+    versions = {f"version of {name}": version for name, version in report.versions.items()}
+    declares = {f"declares {name}": value for name, value in report.declares.said().items()}
+    _add_properties(suite, {**facts, **versions, **declares}.items())
+    suite.extend(cases)
+    indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(suites, encoding="unicode")}\n'
+
+
+def _row(result: Result, target: str) -> Element:
+    name = f"{result.direction} {result.dtype}"
+    case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
+    notes = [("note", note) for note in sorted(result.notes)]
+    _add_properties(case, [("cases", result.cases), *_margins(result), *notes])
+    told = "\n\n".join(_told(failure, target) for failure in result.failures)
+    if result.lost:
+        _add_outcome(case, "error", "lost", result.lost, told)
+    elif result.failures:
+        finding = result.failures[0].finding
+        _add_outcome(case, "failure", finding.kind, finding.message, told)
+    elif result.status != "passed":
+        _add_outcome(case, "skipped", result.status, _reasons(result))
+    return case
+
+
+def _margins(result: Result) -> list[tuple[str, object]]:
+    return [("margin_max", result.max_margin), ("margin_median", result.median_margin)] if result.margins else []
+
+
+def _reasons(result: Result) -> str:
+    """Why a row is neither passed nor failed."""
+    if result.status == "not implemented":
+        return "the target has no such function"
+    if result.status == "known deviation":
+        return "; ".join(reason for reason, (deviating, _) in sorted(result.known.items()) if deviating)
+    return result.why_not
+
+
+def _told(failure: Failure, target: str) -> str:
+    """A failure in full."""
+    lines = [failure.finding.message, f"It behaves {failure.hint}." if failure.hint else "", failure.command(target)]
+    return "\n".join([*filter(None, lines), failure.snippet]).rstrip()
+
+
+def _beyond_rows(report: Report) -> Iterable[Element]:
+    for line in report.outlived():
+        case = Element("testcase", {"classname": "known deviations", "name": visible(line)})
+        _add_outcome(case, "failure", "outlived", line)
+        yield case
+    if report.missing:
+        case = Element("testcase", {"classname": "campaign", "name": "every row was run"})
+        _add_outcome(case, "failure", "interrupted", f"{report.missing} of {report.planned} rows were not run")
+        yield case
+    if not any(result.judged or result.lost for result in report.results):
+        case = Element("testcase", {"classname": "campaign", "name": "something was judged"})
+        _add_outcome(case, "failure", "empty", "no case was judged")
+        yield case
+
+
+def _add_outcome(case: Element, tag: str, kind: str, message: str, text: str = "") -> None:
+    outcome = SubElement(case, tag, {"type": kind, "message": visible(message)})
+    outcome.text = visible(text) or None
+
+
+def _add_properties(parent: Element, items: Iterable[tuple[str, object]]) -> None:
+    properties = SubElement(parent, "properties")
+    for name, value in items:
+        SubElement(properties, "property", {"name": visible(name), "value": visible(str(value))})

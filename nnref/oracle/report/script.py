@@ -1,0 +1,220 @@
+"""A failing case in full: its values side by side, and as a script of its own.
+
+The script fails where the target fails: it makes the arrays in the memory layout of the case, and asserts what was
+found wrong, be that a value, a shape, an input written to or a state left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...numeric import Array
+from ..arrays.fill import arrays_of
+from ..arrays.layout import laid_out, layout_of
+from ..cases.case import Case
+from ..diagnosis.earlier_calls import BY_CHANCE, call_before
+from ..expectation.declaration import Declaration
+from ..expectation.exact import expectation
+from ..float_state import ROUNDING, SUBNORMALS, undisturbed
+from ..targets.call import call
+from ..verdict.judge import UNORDERED, Finding, output_names, settle
+
+__all__ = ["SideBySide", "side_by_side", "snippet"]
+
+STATES = {  # what a target may leave changed, as Python that shows it
+    "np.seterr": "np.geterr()",
+    "random state": "np.random.get_state()[2], np.random.get_state()[1][:2].tolist()",
+    ROUNDING: 'np.add([1, -1, 1], [2**-25, -(2**-25), -(2**-26)], dtype="float32").tolist()',
+    SUBNORMALS: "np.float32(2**-126) / np.float32(2) * np.float32(2)",
+}
+IN_MEMORY = '''
+def in_memory(array, memory, offset, strides):
+    """The same values, in an array around them that is NaN."""
+    view = np.ndarray(array.shape, array.dtype, memory, offset, strides)
+    view[...] = array
+    return view
+'''
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Results by name: what is expected, how far off it may be, and what the target returns (empty if it raised)."""
+
+    expected: dict[str, Array]
+    bound: dict[str, Array]
+    got: dict[str, Any]
+
+
+def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration | None = None) -> SideBySide:
+    """Call the target once more and put its results beside the expected ones."""
+    arrays, options = arrays_of(case)
+    declares = declares or Declaration()
+    settled = settle(case, expectation(case, arrays, options, declares), declares)
+    known = {name: pair for name, pair in zip(output_names(case), settled, strict=True) if pair is not None}
+    outputs = call(function, case, arrays, options).outputs
+    expected = {name: np.asarray(exact).astype(np.float64) for name, (exact, _) in known.items()}
+    promised = declares.nan != "any"  # else there is no verdict where NaN is expected
+    bound = {n: b if promised else np.where(np.isnan(expected[n]), np.nan, b) for n, (_, b) in known.items()}
+    return SideBySide(expected, bound, dict(zip(output_names(case), outputs, strict=False)))
+
+
+@undisturbed
+def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: str | None = None) -> str:
+    """A script that needs NumPy and the target alone: arrays, the call, and what must hold of its results.
+
+    Asserted is what the finding is about, all values if there is none. Where the target is known to remember earlier
+    calls, one comes first.
+    """
+    before = call_before(case, hint)
+    earlier = [_Call(before)] if before else []
+    calls = [*earlier, _Call(case)]
+    if hint == BY_CHANCE:
+        hint += ", and this script may pass"
+    said = [str(case), *([finding.message] if finding else []), *([f"it behaves {hint}"] if hint else [])]
+    lines = [
+        *(f"# {line}" for line in said),
+        "import numpy as np",
+        *(["import ml_dtypes"] if case.dtype == "bfloat16" else []),
+        *(["from nnref.oracle.operations.networks import assembled"] if case.operation.assemble else []),
+        f"from your_package import {case.function}  # the function under test",
+        *(IN_MEMORY.split("\n") if any(each.moved for each in calls) else [""]),
+        *(line for each in earlier for line in (*each.arrays(), each.text(), "", "# and then the call that is wrong")),
+        *calls[-1].arrays(),
+        *_assertions(calls[-1], side, finding),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class _Call:
+    """The call of a case, as source text."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        given, self._options = arrays_of(case)
+        self._given = given | {name: value for name, value in self._options.items() if isinstance(value, np.ndarray)}
+        self._values = {
+            name: _in_layout(a, layout_of(case, name) if name in given else "contiguous")
+            for name, a in self._given.items()
+        }
+        self.moved = any("in_memory(" in text for text in self._values.values())
+        self.results = "got" if case.direction == "backward" or case.op.startswith("fold_") else "[got]"
+        self.inputs = "[a for a in arrays.values() if a is not None]" if case.operation.assemble else self._list()
+
+    def _list(self) -> str:
+        return f"[{', '.join(name for name, array in self._given.items() if array is not None)}]"
+
+    def arrays(self) -> Iterator[str]:
+        """Lines that make the arrays."""
+        if self.case.operation.assemble is None:
+            yield from (f"{name} = {text}" for name, text in self._values.items())
+        else:  # the arrays are those of an nnref network
+            yield from ("arrays = {", *(f"    {name!r}: {text}," for name, text in self._values.items()), "}")
+            yield from (f"{name} = {value!r}" for name, value in self._options.items())
+        if self.case.layout == "readonly":
+            yield from (f"for a in {self.inputs}:", "    a.flags.writeable = False")
+
+    def text(self) -> str:
+        """The call itself."""
+        if self.case.operation.assemble:
+            return f"{self.case.function}(*assembled(arrays, {', '.join(f'{name}={name}' for name in self._options)}))"
+        arrays = [name for name in self._given if name not in self._options]
+        options = [f"{n}={n if isinstance(v, np.ndarray) else repr(v)}" for n, v in self._options.items()]
+        return f"{self.case.function}({', '.join([*arrays, *options])})"
+
+    def result(self, name: str) -> str:
+        """The result of a name."""
+        return "got" if self.results == "[got]" else f"got[{output_names(self.case).index(name)}]"
+
+
+def _assertions(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
+    """The call, and what must hold before and after."""
+    kind, got = finding.kind if finding else "value", f"got = {call.text()}"
+    message = finding.message if finding else ""
+    if kind == "global state":
+        expressions = [text for what, text in STATES.items() if what in message] or STATES.values()
+        yield from (f"state = lambda: ({', '.join(expressions)})", "before = state()", got)
+        yield "assert state() == before, (before, state())"
+    elif kind == "input modified":
+        yield from (f"given = {call.inputs}", "before = [a.copy() for a in given]", got)
+        yield "assert all(a.tobytes() == b.tobytes() for a, b in zip(given, before))"
+    elif kind == "aliasing":
+        if "earlier" in message:
+            yield from (got, f"given = [a for a in {call.results} if a is not None]", f"{got}  # the same again")
+        else:
+            yield from (f"given = {call.inputs}", got)
+        yield f"returned = [np.asarray(a) for a in {call.results} if a is not None]"
+        yield "assert not any(np.may_share_memory(a, b) for a in returned for b in given)"
+    else:
+        yield got
+        if kind == "value":
+            yield from _values(call, side, finding)
+        elif kind != "exception" or "TypeError" in message:  # which is also what the oracle says of no array
+            yield from _kinds(call, side, finding)
+
+
+def _kinds(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
+    """Shape and dtype of the result that is wrong, or of all of them; None for the gradient of an absent bias."""
+    dtype = _dtype(call.case.dtype)
+    if finding and finding.kind in ("shape", "dtype"):
+        yield f"a = np.asarray({call.result(finding.output)})  # {finding.output}"
+        yield f"assert (a.shape, a.dtype) == ({side.expected[finding.output].shape}, {dtype}), (a.shape, a.dtype)"
+        return
+    kinds = [
+        f"({e.shape}, {dtype})" if (e := side.expected.get(n)) is not None else "None" for n in output_names(call.case)
+    ]
+    if call.results == "got":
+        yield "assert isinstance(got, (tuple, list)), type(got)"
+    yield f"kinds = [None if a is None else (np.shape(a), np.asarray(a).dtype) for a in {call.results}]"
+    yield f"assert kinds == [{', '.join(kinds)}], kinds"
+
+
+def _values(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
+    """The values of the result that is wrong, or of all of them."""
+    for name in [finding.output] if finding else side.expected:
+        expected, bound = side.expected[name], side.bound[name]
+        within = "" if (bound == 0).all() else ", 'within', bound"
+        yield f"expected = {_literal(expected)}  # {name}"
+        if within:
+            yield f"bound = {_literal(bound)}" + ("  # NaN: no verdict" if np.isnan(bound).any() else "")
+        yield f"value = np.asarray({call.result(name)}).astype(np.float64)"
+        yield f"print({name!r}, value, 'expected', expected{within})"
+        right = "abs(value - expected) <= bound" if within else "value == expected"
+        if not np.isfinite(expected).all() or np.isnan(bound).any():
+            alike = "~np.isfinite" if call.case.op in UNORDERED else "np.isnan"
+            yield 'with np.errstate(invalid="ignore"):'
+            yield f"    right = ({right}) | (value == expected) | {alike}(value) & {alike}(expected)"
+            right = "right | np.isnan(bound)" if within else "right"
+        yield f"assert value.shape == expected.shape and ({right}).all()"
+
+
+def _in_layout(array: Array | None, layout: str) -> str:
+    """Source text of an array at its place in memory."""
+    if array is None or not array.size:
+        return _literal(array)
+    view = laid_out(array, layout)
+    memory = view
+    while isinstance(memory.base, np.ndarray):
+        memory = memory.base
+    if view.strides == array.strides and view.flags.aligned and memory.nbytes == view.nbytes:
+        return _literal(array)
+    around = f"np.full({memory.shape}, np.nan, {_dtype(memory.dtype.name)})"
+    if memory.dtype.kind != "f":  # bytes, or bfloat16, which is no buffer
+        around = f"np.full({memory.nbytes}, 255, np.uint8)"
+    return f"in_memory({_literal(array)}, {around}, {view.ctypes.data - memory.ctypes.data}, {view.strides})"
+
+
+def _literal(value: Any) -> str:
+    """Source text that evaluates to the value, exactly."""
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    numbers = repr((value if value.dtype.kind in "iu" else value.astype(np.float64)).tolist())
+    numbers = numbers.replace("nan", "np.nan").replace("inf", "np.inf")
+    return f"np.array({numbers}, {_dtype(value.dtype.name)})" + (f".reshape({value.shape})" if value.size == 0 else "")
+
+
+def _dtype(name: str) -> str:
+    return "ml_dtypes.bfloat16" if name == "bfloat16" else f"np.{name}"

@@ -1,0 +1,1 @@
+"""From a target's function to its failures: visit cases, shrink what fails."""

@@ -1,0 +1,145 @@
+"""From a failing case to the smallest one at which the failure shows.
+
+Every field of the geometry is lowered in turn, towards the operation's least, as far as a failure of the same kind
+remains for the seed of the case or one of a few others; then again, until nothing changes. Among seeds the one with the
+largest margin is kept. What `check` reports can be worked out by hand.
+
+It ends after so many calls; and after a minute, with the smallest case until then, where a call takes 50 ms or more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
+from math import prod
+
+from ..cases.case import Case
+from ..verdict.judge import Finding
+from ..verdict.row import Failure
+
+__all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
+
+Failing = Callable[[Case], Finding | None]
+SEEDS = (8, 40)
+BUDGET = 8000  # calls
+FATAL_BUDGET = 60
+SECONDS = 60.0
+SLOW = 0.05  # seconds for a call; what is faster ends by its calls alone, and alike every time
+
+
+def elements(case: Case) -> int:
+    """How many numbers the arrays of a case hold."""
+    return sum(prod(shape) for shape in case.operation.shapes(case.geometry).values() if shape is not None)
+
+
+def shrink(
+    case: Case, finding: Finding, failing: Failing, rounds: Sequence[int] = SEEDS, budget: int = BUDGET
+) -> tuple[Case, Finding]:
+    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls.
+
+    A smaller case is tried with as many seeds as the round says: few at first, to get down fast, then many, for a
+    failure that few data show.
+    """
+    calls, start = 0, time.monotonic()
+
+    def may_go_on() -> bool:
+        return calls < budget and time.monotonic() - start < max(SECONDS, SLOW * (calls + 1))
+
+    def attempt(candidate: Case, seed: int) -> tuple[Case, Finding] | None:
+        nonlocal calls
+        if not may_go_on():
+            return None
+        calls += 1
+        found = failing(candidate.with_seed(seed))
+        return (candidate.with_seed(seed), found) if found and found.kind == finding.kind else None
+
+    def step(current: Case, seeds: int) -> tuple[Case, Finding] | None:
+        tries = ((smaller, seed) for smaller in _smaller(current) for seed in (current.seed, *range(seeds)))
+        return next(filter(None, starmap(attempt, tries)), None)
+
+    best = case, finding
+    for seeds in rounds:
+        while may_go_on() and (better := step(best[0], seeds)):
+            best = better
+    if finding.kind != "value":
+        return best
+    others = (attempt(best[0], seed) for seed in range(rounds[0]))
+    return max((best, *filter(None, others)), key=lambda pair: _margin(pair[1]))
+
+
+def shrink_fatal(failure: Failure, before: Sequence[Failure], failing: Failing) -> Failure:
+    """Shrink a crash or a hang, where every call costs a new process or a wait; a size that did before is enough."""
+    for known in before:
+        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
+        if (finding := failing(case)) and finding.kind == failure.finding.kind:
+            return Failure(case, finding)
+    return Failure(*shrink(failure.case, failure.finding, failing, rounds=(1,), budget=FATAL_BUDGET))
+
+
+def shrink_again(failure: Failure, before: Sequence[Failure], failing: Failing) -> tuple[Case, Finding]:
+    """Shrink a failure of a row that has others: where it shows at the size of one of these, that is small enough."""
+    for known in before:
+        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
+        for seed in (case.seed, *range(SEEDS[0])):
+            if (finding := failing(case.with_seed(seed))) and finding.kind == failure.finding.kind:
+                return shrink(case.with_seed(seed), finding, failing, rounds=(1,))
+    return shrink(failure.case, failure.finding, failing)
+
+
+def _margin(finding: Finding) -> float:
+    return finding.margin or 0.0
+
+
+def _smaller(case: Case) -> Iterator[Case]:
+    """Cases with one field lowered, the largest step first; images and kernels also together."""
+    if case.layout != "contiguous":
+        yield case.but(layout="contiguous")
+    operation = case.operation
+    for name, least in operation.least.items():
+        for position, low in enumerate(least):
+            value = case.geometry[name][position]
+            for lower in dict.fromkeys((low, (low + value) // 2, value - 1)):
+                if low <= lower < value:
+                    yield from _fitting(_lowered(case, name, position, lower))
+    yield from _equal_ones(case)
+    if "kernel" in operation.least and "H" in operation.least:
+        yield from _kernel_and_image(case)
+
+
+def _kernel_and_image(case: Case) -> Iterator[Case]:
+    """A kernel lowered with its image or padding; and padding in place of a pixel, where the kernel has to stay."""
+    for axis, image in enumerate(("H", "W")):
+        kernel, size = case.geometry["kernel"][axis], case.geometry[image][0]
+        sides = [(side, case.geometry["padding"][side]) for side in (2 * axis, 2 * axis + 1)]
+        if kernel > 1:
+            smaller = _lowered(case, "kernel", axis, kernel - 1)
+            if size > 1:
+                yield from _fitting(_lowered(smaller, image, 0, size - 1))
+            for side, pad in sides:
+                if pad:
+                    yield from _fitting(_lowered(smaller, "padding", side, pad - 1))
+        if 1 < size <= kernel:
+            for side, pad in sides:
+                yield from _fitting(_lowered(_lowered(case, image, 0, size - 1), "padding", side, pad + 1))
+
+
+def _equal_ones(case: Case) -> Iterator[Case]:
+    """Cases with all fields of one value lowered together: some bugs show on squares only."""
+    single = {name: value[0] for name, value in case.geometry.items() if len(value) == 1}
+    for value in sorted({v for v in single.values() if v > 2}):
+        same = [name for name, v in single.items() if v == value]
+        if len(same) > 1:
+            for lower in (2, value - 1):
+                yield from _fitting(case.but(geometry={**case.geometry, **dict.fromkeys(same, (lower,))}))
+
+
+def _lowered(case: Case, name: str, position: int, value: int) -> Case:
+    values = list(case.geometry[name])
+    values[position] = value
+    return case.with_field(name, tuple(values))
+
+
+def _fitting(case: Case) -> Iterator[Case]:
+    if case.operation.fits(case.geometry):
+        yield case

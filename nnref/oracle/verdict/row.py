@@ -1,0 +1,197 @@
+"""A row of a report: what became of one operation, direction and dtype."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..cases.case import Case, parse
+from .judge import Finding
+
+__all__ = ["STATUSES", "Failure", "Result", "most_frequent"]
+
+STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
+QUANTILES = 20
+REASONS, OTHERS = 8, "other reasons"
+NUMBERS = ("expected", "got", "bound", "margin")  # of a finding
+
+
+def plain(value: float | None) -> float | str | None:
+    """A number for JSON, which has none that is not finite: those become text that `float` reads.
+
+    >>> plain(0.5), plain(float("-inf")), plain(float("nan"))
+    (0.5, '-Infinity', 'NaN')
+    """
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def most_frequent(reasons: Counter[str]) -> Counter[str]:
+    """The few reasons that most cases have, and how many cases have others: a target may give each case its own.
+
+    >>> most_frequent(Counter({f"size {i}": 1 for i in range(10)}))["other reasons"]
+    2
+    """
+    by_count = sorted(reasons.items(), key=lambda item: (item[0] == OTHERS, -item[1], item[0]))
+    kept = Counter(dict(by_count[:REASONS]))
+    if others := sum(cases for _, cases in by_count[REASONS:]):
+        kept[OTHERS] += others
+    return kept
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A smallest failing case, what is wrong with the answer to it, and what the target behaves like there."""
+
+    case: Case
+    finding: Finding
+    hint: str | None = None
+    snippet: str = ""
+
+    @property
+    def descriptor(self) -> str:
+        """One line that reproduces it."""
+        return str(self.case)
+
+    def command(self, target: str) -> str:
+        """The command that runs it again."""
+        return f'nnref repro "{self.descriptor}" {shlex.quote(target)}'
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        finding = self.finding.to_dict()
+        finding |= {name: plain(finding[name]) for name in NUMBERS}
+        return {"descriptor": self.descriptor, "hint": self.hint, "snippet": self.snippet, "finding": finding}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Failure:
+        """The inverse of `to_dict`."""
+        finding = {**data["finding"], "index": tuple(data["finding"]["index"])}
+        finding |= {name: None if finding[name] is None else float(finding[name]) for name in NUMBERS}
+        return cls(parse(data["descriptor"]), Finding(**finding), data["hint"], data["snippet"])
+
+
+@dataclass
+class Result:
+    """A row.
+
+    Attributes
+    ----------
+    cases : how many were judged
+    without_verdict : of these, passing ones in which no value was judged, for there is none, or no bound
+    margins : |got − exact| / bound of the passing cases that have a bound, the largest element of each
+    failures : at most one for each data mode, at its smallest case
+    known : reason of a known deviation -> [cases that deviate, cases that match and pass]
+    unsupported : reason -> cases
+    notes : observations that fail nothing
+    lost : why the row could not be run to its end, if it could not
+    """
+
+    op: str
+    direction: str
+    dtype: str
+    cases: int = 0
+    without_verdict: int = 0
+    margins: list[float] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    known: dict[str, list[int]] = field(default_factory=dict)
+    unsupported: Counter[str] = field(default_factory=Counter)
+    notes: set[str] = field(default_factory=set)
+    lost: str = ""
+    implemented: bool = True
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Operation and direction."""
+        return f"{self.op}.{self.direction}"
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`."""
+        if not self.implemented:
+            return "not implemented"
+        if self.failures or self.lost:
+            return "failed"
+        if any(deviating for deviating, _ in self.known.values()):
+            return "known deviation"
+        return "passed" if self.judged else "unsupported"
+
+    @property
+    def judged(self) -> int:
+        """Cases in which a value was judged."""
+        return self.cases - self.without_verdict
+
+    @property
+    def why_not(self) -> str:
+        """Why a row is neither passed nor failed, where it is not for a known deviation or a missing function."""
+        reasons = "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(self.unsupported.items()))
+        return reasons or ("no value could be judged" if self.cases else "there are no such cases")
+
+    @property
+    def max_margin(self) -> float:
+        """The largest margin of a passing case."""
+        return max(self.margins, default=0.0)
+
+    @property
+    def median_margin(self) -> float:
+        """The median margin of passing cases that have a bound, the lower of two."""
+        ordered = sorted(self.margins)
+        return ordered[(len(ordered) - 1) // 2] if ordered else 0.0
+
+    def quantiles(self) -> list[float]:
+        """Margins from least to largest in equal steps of rank, for a plot."""
+        ordered = sorted(self.margins)
+        if len(ordered) <= QUANTILES:
+            return ordered
+        return [ordered[i * (len(ordered) - 1) // QUANTILES] for i in range(QUANTILES + 1)]
+
+    def distinct_failures(self) -> list[list[Failure]]:
+        """Failures in groups that look alike: the same kind of finding, and the same hint."""
+        groups: dict[tuple[str, str | None], list[Failure]] = {}
+        for failure in self.failures:
+            groups.setdefault((failure.finding.kind, failure.hint), []).append(failure)
+        return list(groups.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; margins as quantiles."""
+        return {
+            "op": self.op,
+            "direction": self.direction,
+            "dtype": self.dtype,
+            "status": self.status,
+            "cases": self.cases,
+            "without_verdict": self.without_verdict,
+            "margin_max": plain(self.max_margin),
+            "margin_median": plain(self.median_margin),
+            "margins": [plain(margin) for margin in self.quantiles()],
+            "failures": [failure.to_dict() for failure in self.failures],
+            "known": {reason: list(counts) for reason, counts in sorted(self.known.items())},
+            "unsupported": dict(sorted(self.unsupported.items())),
+            "notes": sorted(self.notes),
+            "lost": self.lost,
+            "seconds": round(self.seconds, 3),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """The inverse of `to_dict`, but for the margins between the quantiles."""
+        return cls(
+            data["op"],
+            data["direction"],
+            data["dtype"],
+            data["cases"],
+            data.get("without_verdict", 0),
+            [float(margin) for margin in data["margins"]],
+            [Failure.from_dict(failure) for failure in data["failures"]],
+            data["known"],
+            Counter(data["unsupported"]),
+            set(data["notes"]),
+            data["lost"],
+            data["status"] != "not implemented",
+            data["seconds"],
+        )

@@ -1,0 +1,169 @@
+"""What every run visits: all small geometries, every layout, what is large, and nothing that is refused."""
+
+from itertools import combinations, product
+from math import prod
+
+import pytest
+
+import nnref
+from nnref.oracle import OPERATIONS, arrays_of
+from nnref.oracle.arrays.layout import MIXED, layout_of
+from nnref.oracle.cases.case import LAYOUTS, MODES
+from nnref.oracle.cases.enumerated import (
+    critical_pairs,
+    critical_sizes,
+    enumerated,
+    every_layout,
+    large_windows,
+    small_geometries,
+    usual_layers,
+)
+
+WINDOWED = [op for op in OPERATIONS.values() if op.windowed]
+
+
+@pytest.mark.parametrize("operation", WINDOWED, ids=lambda op: op.name)
+def test_all_small_geometries_are_there_and_accepted(operation):
+    cases = list(small_geometries(operation, "forward", "float32"))
+    lines = {str(case).split(" seed")[1].split(" ", 1)[1] for case in cases}
+    assert len(lines) == len(cases) > 800
+    for name, seen in {"kernel": {1, 2, 3}, "stride": {1, 2, 3}, "dilation": {1, 2}}.items():
+        if name in operation.least:
+            assert {value for case in cases for value in case.geometry[name]} == seen
+    assert {p for case in cases for p in case.geometry["padding"]} == {0, 1, 2}
+    assert {max(case.geometry["H"][0], case.geometry["W"][0]) for case in cases} >= {2, 3, 4, 5, 6}
+    for case in cases[::29]:
+        arrays, options = arrays_of(case)
+        y = getattr(nnref, operation.name)(*arrays.values(), **options)
+        assert y.shape == operation.output(case.geometry)
+
+
+def test_other_operations_have_none():
+    assert not list(small_geometries(OPERATIONS["relu"], "forward", "float32"))
+
+
+EVERY = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda op: op.name)
+TWO = ("integers", "normal")
+
+
+@pytest.mark.parametrize("operation", WINDOWED, ids=lambda op: op.name)
+def test_every_small_value_is_met_on_either_axis_and_in_every_layout(operation):
+    """No period of the enumeration falls in with that of the axes or the layouts."""
+    seen = set()
+    for case in small_geometries(operation, "forward", "float32"):
+        g = case.geometry
+        axis = int(g["H"][0] == 1 and not any(g["padding"][:2]) and g["kernel"][0] == g["stride"][0] == 1)
+        values = {"stride": g["stride"][axis], "before": g["padding"][2 * axis], "after": g["padding"][2 * axis + 1]}
+        values |= {name: g[name][axis] for name in ("dilation", "output_padding") if name in g}
+        values |= {name: g[name][0] for name in ("ceil_mode", "count_include_pad") if name in g}
+        seen |= {(name, value, axis, case.layout) for name, value in values.items()}
+    fields = {(name, value) for name, value, *_ in seen}
+    assert {name for name, _ in fields} >= {"stride", "before", "after"}
+    assert seen == {(*field, axis, layout) for field, axis, layout in product(fields, (0, 1), LAYOUTS)}
+
+
+@EVERY
+def test_critical_sizes_cross_vectors_and_tiles(operation):
+    cases = list(critical_sizes(operation, "forward", "float32", TWO))
+    assert all(operation.fits(case.geometry) for case in cases)
+    if operation.name == "network":
+        return
+    sizes = {name: {case.geometry[name][0] for case in cases} for name in operation.least}
+    for name, some in {
+        "W": {7, 8, 9, 63, 65, 161, 257, 1025},
+        "H": {8, 17, 33, 257},
+        "N": {4, 8, 9, 16, 33, 65},
+    }.items():
+        assert sizes.get(name, some) >= some
+    for name in {"C", "Cg", "Kg", "K", "M", "groups"} & set(sizes):
+        assert sizes[name] >= {16, 31, 32, 33, 64, 128, 129, 256, 257}
+
+
+@EVERY
+def test_a_critical_size_comes_in_integers_and_normal_and_in_another_layout(operation):
+    cases = list(critical_sizes(operation, "forward", "float32", TWO))
+    for first, second, third in zip(cases[::3], cases[1::3], cases[2::3], strict=True):
+        assert first.geometry == second.geometry == third.geometry
+        assert [case.mode for case in (first, second, third)] == ["integers", "normal", "integers"]
+        assert first.layout == second.layout == "contiguous"
+    assert {case.layout for case in cases[2::3]} == set(LAYOUTS) - {"contiguous"}
+
+
+@EVERY
+def test_any_two_sizes_are_large_at_once(operation):
+    cases = list(critical_pairs(operation, "forward", "float32", TWO))
+    named = [name for name in ("N", "C", "Cg", "Kg", "K", "M", "groups", "H", "W") if name in operation.least]
+    for pair in combinations(named, 2) if operation.name != "network" else ():
+        sizes = {tuple(case.geometry[name][0] for name in pair) for case in cases}
+        assert sizes >= {(8, 8), (16, 16), (32, 32)}, pair
+
+
+def test_some_sums_have_more_than_1024_terms():
+    def longest(op, terms):
+        return max(terms(case.geometry) for case in critical_pairs(OPERATIONS[op], "forward", "float32", TWO))
+
+    assert longest("conv2d", lambda g: g["Cg"][0] * prod(g["kernel"])) > 1024
+    assert longest("conv_transpose2d", lambda g: g["Kg"][0] * prod(g["kernel"])) > 1024
+    assert longest("linear", lambda g: g["C"][0]) > 1024
+    assert longest("linear", lambda g: g["N"][0]) > 1024
+    assert longest("avg_pool2d", lambda g: prod(g["kernel"])) > 1024
+    assert longest("batch_norm2d_train", lambda g: g["N"][0] * g["H"][0] * g["W"][0]) > 2048
+
+
+@pytest.mark.parametrize("operation", WINDOWED, ids=lambda op: op.name)
+def test_large_windows_are_there_and_accepted(operation):
+    cases = list(large_windows(operation, "forward", "float32", TWO))
+    geometries = [case.geometry for case in cases]
+    assert {g["kernel"] for g in geometries} >= {(4, 4), (5, 5), (6, 6), (11, 11)}
+    for name in {"stride", "padding", "dilation"} & set(operation.least):
+        assert {value for g in geometries for value in g[name]} >= {1, 4, 5}
+    if "ceil_mode" in operation.least:
+        extents = [(operation.output(g)[3], operation.output(g | {"ceil_mode": (0,)})[3]) for g in geometries]
+        assert any(ceil > floor >= 16 for ceil, floor in extents)
+    if "groups" in operation.least:
+        assert any(g["groups"] > (1,) and g["kernel"] == (5, 5) and g["dilation"] > (1, 1) for g in geometries)
+    for case in cases[::7]:
+        arrays, options = arrays_of(case)
+        assert getattr(nnref, operation.name)(*arrays.values(), **options).shape == operation.output(case.geometry)
+
+
+@EVERY
+def test_every_mode_is_met_in_every_layout_with_data(operation):
+    cases = list(every_layout(operation, "forward", "float32", MODES))
+    filled = [case for case in cases if case.geometry.get("N") != (0,)]
+    assert {(case.mode, case.layout) for case in filled} == set(product(MODES, LAYOUTS))
+    assert len(cases) == len(filled) + (operation.least.get("N") == (0,))
+    assert all(operation.fits(case.geometry) for case in cases)
+
+
+@EVERY
+def test_special_values_come_with_each_of_four_seeds_in_every_layout(operation):
+    cases = [
+        case for case in every_layout(operation, "forward", "float32", ("special",)) if case.geometry.get("N", (1,))[0]
+    ]
+    plain = [case for case in cases if case.layout != "mixed"]
+    assert len(plain) == 4 * (len(LAYOUTS) - 1)
+    assert len({case.seed for case in plain}) == len(plain)
+
+
+@EVERY
+def test_every_array_is_alone_in_every_layout_or_alone_contiguous(operation):
+    for direction in operation.directions:
+        cases = [case for case in every_layout(operation, direction, "float32", MODES) if case.layout == "mixed"]
+        seen = {tuple(layout_of(case, name) for name in case.shapes) for case in cases}
+        several = len(cases[0].shapes) - 1
+        for layout in MIXED[1:] if 0 < several < 20 else ():
+            assert {(layout, *["contiguous"] * several), ("contiguous", *[layout] * several)} <= seen
+
+
+@pytest.mark.parametrize("operation", [op for op in WINDOWED if "stride" in op.least], ids=lambda op: op.name)
+def test_usual_layers_come_in_every_mode_and_layout(operation):
+    cases = usual_layers(operation, "forward", "float32", MODES)
+    assert {(case.mode, case.layout) for case in cases} == set(product(MODES, LAYOUTS))
+
+
+@EVERY
+def test_no_case_comes_twice_and_none_of_another_mode(operation):
+    cases = [str(case) for case in enumerated(operation, "forward", "float32", ("normal", "special"))]
+    assert len(set(cases)) == len(cases)
+    assert {case.split()[2] for case in cases} == {"normal", "special"}
