@@ -24,8 +24,8 @@ from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, constant
 from ...windows import Pair, pair
 from .batch_norm import batch_norm_as_depthwise, fuse_conv_batch_norm
-from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out
 from .common import bias_of, expect_conv, expect_kind, expect_one_arithmetic, filled, kernel_of, padding_of, steps_of
+from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out
 
 __all__ = ["identity_as_conv", "reparameterize", "sum_of_convs"]
 

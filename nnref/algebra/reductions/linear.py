@@ -10,8 +10,8 @@ from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.linear import Linear
 from ...numeric import zeros
 from ...windows import Pair, Windows, pair
-from .composition import depthwise_as_conv, grouped_as_dense
 from .common import Convolution, bias_of, expect_conv, expect_kind, expect_one_arithmetic, kernel_of
+from .composition import depthwise_as_conv, grouped_as_dense
 
 __all__ = ["conv_as_linear", "linear_as_conv"]
 

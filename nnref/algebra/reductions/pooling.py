@@ -18,8 +18,8 @@ from ...layers.avg_pool2d import AvgPool2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...windows import Pair, pair
-from .composition import depthwise_as_conv, grouped_as_dense
 from .common import NO_PADDING, expect_kind, filled, kernel_of, padding_of, steps_of
+from .composition import depthwise_as_conv, grouped_as_dense
 
 __all__ = ["avg_pool_as_conv", "avg_pool_as_depthwise", "global_avg_pool_as_avg_pool", "global_avg_pool_as_conv"]
 
