@@ -1,7 +1,17 @@
 """nnref: neural-network layers as a readable, exact reference, in NumPy alone.
 
-`nnref.layers` holds the layers, one file each; `nnref.algebra` proves which of them are convolutions;
-`nnref.oracle` holds other implementations against them.
+`nnref.layers` defines the layers, one file each. `nnref.arithmetic` has the exact numbers that they also run over.
+`nnref.algebra` proves which layers are convolutions. `nnref.oracle` compares other implementations with the layers,
+within the error bounds of `nnref.bounds`.
+
+To read the source, start with the modules that every layer rests on, in this order:
+
+- `errors`: what is refused, and in which words
+- `numeric`: zero, constants and sums in every arithmetic (and `decimal_functions` for decimals)
+- `dtypes`: which arrays a layer takes, and in which precision it computes
+- `options` and `windows`: strides and padding as integers, and where windows lie on an image
+- `im2col`: convolution as a matrix product
+- `layer`: a pure function with its parameters bound, and networks of such layers
 """
 
 from .errors import DTypeError, OptionError, ShapeError, StateError

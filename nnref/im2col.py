@@ -1,14 +1,15 @@
-r"""The three products of a convolution, each im2col and a matrix product.
+r"""The three products of a convolution, each as a matrix product (im2col).
 
-A convolution is bilinear: y = F ∗ x. Held fixed in turn, its three arrays give
+`gather` copies the pixels of every window into columns, and `scatter`, its transpose, adds columns back to the pixels
+they came from. The convolution y = F ∗ x is bilinear in F and x, so ⟨dy, F ∗ x⟩ is linear in each of its three arrays:
 
-    correlate            y  = F ∗ x       columns of x, times the filters
-    correlate_transpose  dx = Fᵀ ∗ dy     filters transposed times dy, added back where the columns came from
-    correlate_filters    dF = dy ∗ x      dy times the columns of x transposed
+    correlate            y  = F ∗ x       the filters times the columns of x
+    correlate_transpose  dx = Fᵀ ∗ dy     the transposed filters times dy, scattered
+    correlate_filters    dF = dy ∗ x      dy times the transposed columns of x
 
-`conv2d` uses the first forward and the other two backward; `conv_transpose2d` the second forward and the others
-backward; `depthwise_conv2d` the first and the last. Work goes block by block of windows, so that scratch memory is
-bounded and stays in cache.
+`conv2d` uses the first forward and the other two backward. `conv_transpose2d` uses the second forward and the other
+two backward. `depthwise_conv2d` uses the first and the last. All three work on one block of windows at a time, so that
+scratch memory is bounded and stays in cache.
 """
 
 from __future__ import annotations
@@ -16,9 +17,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .numeric import Array, zeros
-from .windows import Windows, gather, scatter
+from .windows import Windows
 
-__all__ = ["correlate", "correlate_filters", "correlate_transpose"]
+__all__ = ["correlate", "correlate_filters", "correlate_transpose", "gather", "scatter"]
+
+
+def gather(x: Array, windows: Windows) -> Array:
+    """Copy the pixels of every window side by side, zero where there is no pixel: (N,C,H,W) -> (N,C,kh,kw,Ho,Wo)."""
+    columns = zeros((*x.shape[:2], *windows.kernel, *windows.out), x)
+    for tap in windows.taps():
+        columns[(slice(None), slice(None), *tap.offset, *tap.out)] = x[tap.image]
+    return columns
+
+
+def scatter(columns: Array, windows: Windows, into: Array) -> None:
+    """Add the entries of every window to the pixels they came from: the transpose of `gather`."""
+    for tap in windows.taps():
+        into[tap.image] += columns[(slice(None), slice(None), *tap.offset, *tap.out)]
 
 
 def correlate(x: Array, weight: Array, windows: Windows, groups: int) -> Array:

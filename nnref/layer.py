@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .dtypes import expect_exact, floating_dtype
 from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
-from .numeric import Array, expect_exact, floating_dtype
+from .numeric import Array
 
 __all__ = ["Layer", "Sequential", "Sum", "initial_weight", "leaves"]
 

@@ -1,36 +1,34 @@
-"""Where windows lie on an image.
+"""Where windows lie on an image: a plan in integers.
 
-Window i of an axis has its tap u at pixel ``origin + i*stride + u*dilation``, ``origin = -padding``. `plan` checks
-shapes and options once, in integers; what follows cannot fail. Convolution and pooling are then one loop over taps::
+Tap u of window i along an axis lies at pixel ``origin + i*stride + u*dilation``, where ``origin = -padding``. `plan`
+checks shapes and options once; what follows cannot fail. Convolution and pooling are then one loop over taps::
 
     for tap in windows.taps():
         y[tap.out] += x[tap.image] * weight[tap.offset]
 
-where ``tap.out`` are the windows whose tap lies on the image and ``tap.image`` the pixels it lies on: padding is
-never stored, it is where no pixel is.
+``tap.out`` are the windows whose tap lies on the image, and ``tap.image`` are the pixels it lies on. Padding is never
+stored: it is where there is no pixel.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import OptionError, ShapeError, is_int, refuse
-from .numeric import Array, zeros
+from .errors import OptionError, ShapeError, refuse
+from .numeric import Array
+from .options import Pair, pair, parse_padding
 
-__all__ = ["Pair", "Tap", "Windows", "gather", "pair", "pair_of_pairs", "scatter"]
+__all__ = ["Tap", "Windows", "count_windows"]
 
-Pair = tuple[int, int]
-PAIR = "int or (vertical, horizontal)"
 SCRATCH_BYTES = 1 << 21  # of one block: small enough for a level-2 cache, large enough to amortise a matmul call
 
 
 class Tap(NamedTuple):
-    """One kernel position: its offset, the windows where it lies on the image, and the pixels it lies on there."""
+    """One kernel position: its offset, the windows whose tap lies on the image, and the pixels it lies on."""
 
     offset: Pair
     out: tuple[Any, slice, slice]
@@ -41,7 +39,7 @@ class Tap(NamedTuple):
 class Windows:
     """A grid of `out` windows of `kernel` taps on an `image`; every pair is (vertical, horizontal).
 
-    `origin` is the pixel of window 0's first tap, `end` the first pixel beyond the padded image.
+    `origin` is the pixel of window 0's first tap, and `end` is the first pixel beyond the padded image.
     """
 
     image: Pair
@@ -63,7 +61,7 @@ class Windows:
         dilation: Any = 1,
         ceil_mode: bool = False,
     ) -> Windows:
-        """Check the options of `function` on an image (H, W) and lay out its windows.
+        """Check the options of `function` on an image (…, H, W) and lay out its windows.
 
         Raises
         ------
@@ -121,7 +119,7 @@ class Windows:
     def blocks(self, samples: int, bytes_per_window: int) -> Iterator[tuple[slice, slice, slice, Windows]]:
         """Cut a batch into blocks (samples, rows, columns) whose scratch memory stays near `SCRATCH_BYTES`.
 
-        Each comes with the windows of that block, whose taps still address the whole image.
+        Each block comes with its own windows, whose taps still address the whole image.
         """
         height, width = self.out
         windows = max(1, SCRATCH_BYTES // bytes_per_window)
@@ -137,60 +135,13 @@ class Windows:
                     yield slice(n, n + batch), slice(i, i + out[0]), slice(j, j + out[1]), block
 
 
-def gather(x: Array, windows: Windows) -> Array:
-    """Copy every window's pixels side by side, zero where no pixel is: (N,C,H,W) -> (N,C,kh,kw,Ho,Wo)."""
-    columns = zeros((*x.shape[:2], *windows.kernel, *windows.out), x)
-    for tap in windows.taps():
-        columns[(slice(None), slice(None), *tap.offset, *tap.out)] = x[tap.image]
-    return columns
-
-
-def scatter(columns: Array, windows: Windows, into: Array) -> None:
-    """Add every window's entries to the pixels they came from; the transpose of `gather`."""
-    for tap in windows.taps():
-        into[tap.image] += columns[(slice(None), slice(None), *tap.offset, *tap.out)]
-
-
 def count_windows(size: int, extent: int, stride: int, pads: Pair, ceil_mode: bool) -> int:
-    """How many windows fit on one axis: with `ceil_mode` the last may hang over the end, if it starts before it."""
+    """How many windows fit on one axis; with `ceil_mode` a last one may hang over the end.
+
+    With `ceil_mode` the last window is dropped if it starts at or beyond the end of the image: torch's rule.
+    """
     room = size + sum(pads) - extent
     if not ceil_mode:
         return room // stride + 1
     count = -(-room // stride) + 1
     return count - 1 if (count - 1) * stride >= size + pads[0] else count
-
-
-def pair(function: str, argument: str, value: Any, least: int) -> Pair:
-    """Read an int or (vertical, horizontal) option, each at least `least`."""
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2 or not all(is_int(item) and item >= least for item in both):
-        refuse(OptionError, function, argument, f"{PAIR}, at least {least}", repr(value))
-    return operator.index(both[0]), operator.index(both[1])
-
-
-def pair_of_pairs(function: str, argument: str, value: Any) -> tuple[Pair, Pair]:
-    """Read a padding: int, (vertical, horizontal) or ((top, bottom), (left, right)), none negative."""
-    expected = f"{PAIR} or ((top, bottom), (left, right)), at least 0"
-    both = value if isinstance(value, tuple | list) else (value, value)
-    sides = [item if isinstance(item, tuple | list) else (item, item) for item in both]
-    if [len(side) for side in sides] != [2, 2] or not all(is_int(p) and p >= 0 for side in sides for p in side):
-        refuse(OptionError, function, argument, expected, repr(value))
-    (top, bottom), (left, right) = [tuple(map(operator.index, side)) for side in sides]
-    return (top, bottom), (left, right)
-
-
-def parse_padding(function: str, padding: Any, image: Pair, extent: tuple[int, ...], stride: Pair) -> tuple[Pair, Pair]:
-    """Read a padding option, where "valid" is none and "same" gives ceil(size / stride) windows.
-
-    Of an odd number of "same" pixels the last goes to the end (torch at stride 1; TensorFlow and ONNX SAME_UPPER).
-    """
-    if not isinstance(padding, str):
-        return pair_of_pairs(function, "padding", padding)
-    if padding not in ("valid", "same"):
-        refuse(OptionError, function, "padding", '"valid", "same" or pixels', repr(padding))
-    totals = [
-        max(0, (-(-size // step) - 1) * step + reach - size) if padding == "same" else 0
-        for size, reach, step in zip(image, extent, stride, strict=True)
-    ]
-    vertical, horizontal = [(total // 2, total - total // 2) for total in totals]
-    return vertical, horizontal

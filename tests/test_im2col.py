@@ -1,4 +1,4 @@
-"""The three products of a convolution: each is an adjoint of the others, also where they work in many blocks."""
+"""Gather and scatter, and the three products of a convolution: each is an adjoint of the others, in blocks of any size."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnref import im2col, windows
-from nnref.arithmetic import variables
+from nnref.arithmetic import rationals, variables
+from nnref.im2col import gather, scatter
 from nnref.windows import Windows
+
+from .test_windows import plans
 
 
 def integers(*shape, seed=0):
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(float)
+
+
+@given(plans())
+def test_scatter_is_the_transpose_of_gather(windows):
+    """⟨D, gather X⟩ = ⟨scatter D, X⟩ for all X and D: one polynomial."""
+    x = variables("x", (1, 2, *windows.image))
+    columns = variables("d", (1, 2, *windows.kernel, *windows.out))
+    scattered = x * 0
+    scatter(columns, windows, into=scattered)
+    assert (columns * gather(x, windows)).sum() == (scattered * x).sum()
+
+
+@given(plans())
+def test_gather_reads_the_padded_image(windows):
+    x = np.random.default_rng(0).normal(size=(2, 3, *windows.image))
+    room = 20
+    padded = np.pad(x, ((0, 0), (0, 0), (room, room), (room, room)))
+    got = gather(x, windows)
+    for u, v, i, j in np.ndindex(*windows.kernel, *windows.out):
+        row = windows.origin[0] + i * windows.stride[0] + u * windows.dilation[0]
+        column = windows.origin[1] + j * windows.stride[1] + v * windows.dilation[1]
+        np.testing.assert_array_equal(got[:, :, u, v, i, j], padded[:, :, row + room, column + room])
+
+
+@given(plans())
+def test_gather_of_exact_elements_puts_in_no_int(windows):
+    x = rationals(np.ones((1, 1, *windows.image), int))
+    assert {type(element) for element in gather(x, windows).flat} == {type(x.flat[0])}
 
 
 @given(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2), st.integers(0, 1))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnref.arithmetic import rationals, variables
-from nnref.errors import OptionError, ShapeError
-from nnref.windows import SCRATCH_BYTES, Windows, count_windows, gather, pair, pair_of_pairs, scatter
+from nnref.errors import ShapeError
+from nnref.im2col import gather
+from nnref.windows import SCRATCH_BYTES, Windows, count_windows
 
 SMALL_AXES = [
     axis
@@ -73,34 +73,6 @@ def plans(draw):
     return Windows.plan("f", image, kernel, stride, padding, dilation, draw(st.booleans()))
 
 
-@given(plans())
-def test_scatter_is_the_transpose_of_gather(windows):
-    """⟨D, gather X⟩ = ⟨scatter D, X⟩ for all X and D: one polynomial."""
-    x = variables("x", (1, 2, *windows.image))
-    columns = variables("d", (1, 2, *windows.kernel, *windows.out))
-    scattered = x * 0
-    scatter(columns, windows, into=scattered)
-    assert (columns * gather(x, windows)).sum() == (scattered * x).sum()
-
-
-@given(plans())
-def test_gather_reads_the_padded_image(windows):
-    x = np.random.default_rng(0).normal(size=(2, 3, *windows.image))
-    room = 20
-    padded = np.pad(x, ((0, 0), (0, 0), (room, room), (room, room)))
-    got = gather(x, windows)
-    for u, v, i, j in np.ndindex(*windows.kernel, *windows.out):
-        row = windows.origin[0] + i * windows.stride[0] + u * windows.dilation[0]
-        column = windows.origin[1] + j * windows.stride[1] + v * windows.dilation[1]
-        np.testing.assert_array_equal(got[:, :, u, v, i, j], padded[:, :, row + room, column + room])
-
-
-@given(plans())
-def test_gather_of_exact_elements_puts_in_no_int(windows):
-    x = rationals(np.ones((1, 1, *windows.image), int))
-    assert {type(element) for element in gather(x, windows).flat} == {type(x.flat[0])}
-
-
 @given(plans(), st.integers(0, 4), st.integers(1, 3 * SCRATCH_BYTES))
 def test_blocks_tile_the_batch_of_windows_and_keep_to_the_scratch_memory(windows, samples, bytes_per_window):
     visits = np.zeros((samples, *windows.out), int)
@@ -135,27 +107,6 @@ def test_ceil_mode_drops_a_window_that_would_start_beyond_the_image():
     assert count_windows(3, 2, 2, (0, 0), ceil_mode=True) == 2
     assert count_windows(3, 2, 2, (1, 1), ceil_mode=True) == 2
     assert count_windows(1, 1, 2, (0, 1), ceil_mode=True) == 1
-
-
-def test_pairs_take_numpy_integers_and_lists_and_give_tuples_of_int():
-    assert pair("f", "stride", np.int64(2), least=1) == (2, 2)
-    assert pair("f", "stride", [1, np.uint8(2)], least=1) == (1, 2)
-    assert {type(item) for item in pair("f", "stride", np.int64(2), least=1)} == {int}
-    assert pair_of_pairs("f", "padding", 1) == ((1, 1), (1, 1))
-    assert pair_of_pairs("f", "padding", (1, 2)) == ((1, 1), (2, 2))
-    assert pair_of_pairs("f", "padding", [(0, 1), 2]) == ((0, 1), (2, 2))
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.0, True, None, "1", (1,), (1, 2, 3), (1, 0), np.float64(1), [[1, 2], 3]])
-def test_other_pairs_are_refused(value):
-    with pytest.raises(OptionError, match=r"^f: stride must be int or"):
-        pair("f", "stride", value, least=1)
-
-
-@pytest.mark.parametrize("value", [-1, 1.0, False, None, (1,), (1, -1), ((1, 2), (3,)), ((1, 2, 3), 1), ((1, 0.5), 1)])
-def test_other_paddings_are_refused(value):
-    with pytest.raises(OptionError, match=r"^f: padding must be int"):
-        pair_of_pairs("f", "padding", value)
 
 
 def test_a_kernel_larger_than_the_padded_image_is_refused():

@@ -19,7 +19,7 @@ from ..layers.conv_transpose2d import ConvTranspose2d
 from ..layers.depthwise_conv2d import DepthwiseConv2d
 from ..layers.linear import Linear
 from ..numeric import Array
-from ..windows import Pair
+from ..options import Pair
 
 __all__ = ["Given", "Variance", "counted", "variances"]
 

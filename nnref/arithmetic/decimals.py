@@ -26,9 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..decimal_functions import expm1, log1p
 from ..errors import DTypeError, OptionError, expect_count, refuse
-from ..numeric import expm1_of_decimal as expm1
-from ..numeric import without_cancellation
 
 __all__ = ["decimal", "decimals", "expm1", "fifty_digits", "log1p"]
 
@@ -124,14 +123,3 @@ def decimals(array: ArrayLike) -> NDArray[Any]:
     [Decimal('0.5'), Decimal('3')]
     """
     return np.asarray(np.frompyfunc(decimal, 1, 1)(array), object)
-
-
-def log1p(x: Decimal) -> Decimal:
-    """``ln(1 + x)``, accurate to the last digit of the current context for small `x` too.
-
-    Examples
-    --------
-    >>> log1p(Decimal("1e-20"))
-    Decimal('9.999999999999999999950000000E-21')
-    """
-    return without_cancellation(x, lambda y: (1 + y).ln())

@@ -54,7 +54,7 @@ from ..layers.sigmoid import Sigmoid
 from ..layers.tanh import Tanh
 from ..layers.zero_pad2d import ZeroPad2d
 from ..numeric import Array
-from ..windows import pair
+from ..options import pair
 from . import activations
 from .rounding import Allowance, Precision, gamma
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import OptionError, expect_shape, refuse
 from ..layer import Layer
-from ..numeric import Array, layer_function, zeros
+from ..numeric import Array, zeros
 from ..windows import Windows
 
 __all__ = ["AvgPool2d", "avg_pool2d", "avg_pool2d_backward"]

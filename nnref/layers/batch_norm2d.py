@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import floating_dtype, layer_function
 from ..errors import OptionError, ShapeError, expect_count, expect_shape, refuse
 from ..layer import Layer
-from ..numeric import Array, constant, floating_dtype, layer_function, sum_over
+from ..numeric import Array, constant, sum_over
 
 __all__ = [
     "BatchNorm2d",

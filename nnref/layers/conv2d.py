@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import ShapeError, expect_count, expect_divisor, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
 from ..layer import Layer, initial_weight
-from ..numeric import Array, layer_function, sum_over
-from ..windows import Windows, pair
+from ..numeric import Array, sum_over
+from ..options import pair
+from ..windows import Windows
 
 __all__ = ["Conv2d", "conv2d", "conv2d_backward"]
 

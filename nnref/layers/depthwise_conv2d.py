@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import ShapeError, expect_count, expect_shape, refuse
 from ..im2col import correlate, correlate_filters
 from ..layer import Layer, initial_weight
-from ..numeric import Array, layer_function, sum_over, zeros
-from ..windows import Windows, pair
+from ..numeric import Array, sum_over, zeros
+from ..options import pair
+from ..windows import Windows
 
 __all__ = ["DepthwiseConv2d", "depthwise_conv2d", "depthwise_conv2d_backward"]
 

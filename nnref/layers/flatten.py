@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, layer_function
+from ..numeric import Array
 
 __all__ = ["Flatten", "flatten", "flatten_backward"]
 

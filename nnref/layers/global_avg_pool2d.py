@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, layer_function, sum_over
+from ..numeric import Array, sum_over
 
 __all__ = ["GlobalAvgPool2d", "global_avg_pool2d", "global_avg_pool2d_backward"]
 

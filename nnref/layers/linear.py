@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import expect_count, expect_shape
 from ..layer import Layer, initial_weight
-from ..numeric import Array, layer_function, sum_over, zeros
+from ..numeric import Array, sum_over, zeros
 
 __all__ = ["Linear", "linear", "linear_backward"]
 

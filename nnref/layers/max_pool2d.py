@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, layer_function, negative_infinity, zeros
+from ..numeric import Array, negative_infinity, zeros
 from ..windows import Windows
 
 __all__ = ["MaxPool2d", "max_pool2d", "max_pool2d_backward"]

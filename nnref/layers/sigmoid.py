@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, layer_function, zeros
+from ..numeric import Array, zeros
 
 __all__ = ["Sigmoid", "sigmoid", "sigmoid_backward"]
 

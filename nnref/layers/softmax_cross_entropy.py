@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import DTypeError, OptionError, expect_shape, refuse
 from ..layer import Layer
-from ..numeric import Array, layer_function, log, sum_over
+from ..numeric import Array, log, sum_over
 
 __all__ = ["SoftmaxCrossEntropy", "softmax_cross_entropy", "softmax_cross_entropy_backward"]
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, expm1, layer_function, zeros
+from ..numeric import Array, expm1, zeros
 
 __all__ = ["Tanh", "tanh", "tanh_backward"]
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dtypes import layer_function
 from ..errors import expect_shape
 from ..layer import Layer
-from ..numeric import Array, layer_function, zeros
-from ..windows import pair_of_pairs
+from ..numeric import Array, zeros
+from ..options import pair_of_pairs
 
 __all__ = ["ZeroPad2d", "zero_pad2d", "zero_pad2d_backward"]
 

@@ -14,7 +14,7 @@ from ...layers.relu import relu, relu_backward
 from ...layers.sigmoid import sigmoid, sigmoid_backward
 from ...layers.tanh import tanh, tanh_backward
 from ...numeric import Array, constant
-from ...windows import Pair
+from ...options import Pair
 from ..claim import Claim, Sides, claim
 from ..given import Given
 

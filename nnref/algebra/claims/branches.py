@@ -7,7 +7,7 @@ from typing import Any
 from ...layer import Sequential, Sum
 from ...layers.conv2d import Conv2d
 from ...numeric import Array
-from ...windows import Pair
+from ...options import Pair
 from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import branches

@@ -15,7 +15,7 @@ from ...layers.flatten import flatten
 from ...layers.global_avg_pool2d import global_avg_pool2d
 from ...layers.linear import Linear
 from ...numeric import Array
-from ...windows import Pair
+from ...options import Pair
 from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import adjoint, composition, linear, pooling

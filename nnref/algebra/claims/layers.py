@@ -10,7 +10,7 @@ from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.zero_pad2d import ZeroPad2d
 from ...numeric import Array
-from ...windows import Pair
+from ...options import Pair
 from ..given import Given
 
 __all__ = [

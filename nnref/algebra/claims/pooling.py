@@ -14,7 +14,7 @@ from ...layers.max_pool2d import MaxPool2d
 from ...layers.relu import relu
 from ...layers.zero_pad2d import zero_pad2d
 from ...numeric import Array
-from ...windows import Pair
+from ...options import Pair
 from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import max_plus as semiring

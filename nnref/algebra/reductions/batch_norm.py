@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from ...dtypes import layer_function, working
 from ...errors import OptionError, ShapeError, StateError, refuse
 from ...layer import Layer
 from ...layers.batch_norm2d import BatchNorm2d, batch_norm2d
 from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, constant, layer_function, sum_over, working
+from ...numeric import Array, constant, sum_over
 from .common import (
     NO_PADDING,
     AnyConvolution,

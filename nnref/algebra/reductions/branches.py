@@ -22,7 +22,7 @@ from ...layers.batch_norm2d import BatchNorm2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, constant
-from ...windows import Pair, pair
+from ...options import Pair, pair
 from .batch_norm import batch_norm_as_depthwise, fuse_conv_batch_norm
 from .common import bias_of, expect_conv, expect_kind, expect_one_arithmetic, filled, kernel_of, padding_of, steps_of
 from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out

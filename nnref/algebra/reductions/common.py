@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...arithmetic import rational
+from ...dtypes import common_dtype, floating_dtype, working
 from ...errors import DTypeError, OptionError, expect_divisor, expect_shape, refuse
 from ...layer import Layer
 from ...layers.conv2d import Conv2d
 from ...layers.conv_transpose2d import ConvTranspose2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, common_dtype, floating_dtype, working
-from ...windows import Pair, pair, parse_padding
+from ...numeric import Array
+from ...options import Pair, pair, parse_padding
 
 __all__ = [
     "NO_PADDING",

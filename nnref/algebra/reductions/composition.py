@@ -14,11 +14,12 @@ import math
 
 import numpy as np
 
+from ...dtypes import layer_function
 from ...errors import OptionError, ShapeError, expect_divisor, refuse
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...numeric import Array, layer_function, zeros
-from ...windows import Pair
+from ...numeric import Array, zeros
+from ...options import Pair
 from .common import (
     NO_PADDING,
     Convolution,

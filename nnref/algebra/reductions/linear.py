@@ -9,7 +9,8 @@ from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.linear import Linear
 from ...numeric import zeros
-from ...windows import Pair, Windows, pair
+from ...options import Pair, pair
+from ...windows import Windows
 from .common import Convolution, bias_of, expect_conv, expect_kind, expect_one_arithmetic, kernel_of
 from .composition import depthwise_as_conv, grouped_as_dense
 

@@ -13,7 +13,7 @@ from ...layers.avg_pool2d import AvgPool2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...layers.zero_pad2d import ZeroPad2d
-from ...windows import Pair, pair_of_pairs
+from ...options import Pair, pair_of_pairs
 from .common import NO_PADDING, AnyConvolution, changed, expect_conv, expect_kind, padding_of
 
 __all__ = ["fuse_pad_avg_pool", "fuse_pad_conv"]

@@ -17,7 +17,7 @@ from ...errors import OptionError, expect_count
 from ...layers.avg_pool2d import AvgPool2d
 from ...layers.conv2d import Conv2d
 from ...layers.depthwise_conv2d import DepthwiseConv2d
-from ...windows import Pair, pair
+from ...options import Pair, pair
 from .common import NO_PADDING, expect_kind, filled, kernel_of, padding_of, steps_of
 from .composition import depthwise_as_conv, grouped_as_dense
 
