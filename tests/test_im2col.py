@@ -1,4 +1,4 @@
-"""Gather and scatter, and the three products of a convolution: each is an adjoint of the others, in blocks of any size."""
+"""Gather, scatter and the three products of a convolution: each is an adjoint of others, in blocks of any size."""
 
 import numpy as np
 import pytest
