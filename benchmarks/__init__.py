@@ -1,4 +1,4 @@
-"""How fast nnref is: layers beside torch and a bare matrix product, the oracle, exact arithmetic.
+"""How fast nnref is: its layers compared with torch and with a bare matrix product, the oracle, exact arithmetic.
 
-``python -m benchmarks`` prints a table, with ``--markdown`` docs/benchmarks.md; ``--json FILE`` writes the figures.
+``python -m benchmarks`` prints tables. ``--markdown`` prints docs/benchmarks.md. ``--json FILE`` writes the figures.
 """

@@ -20,7 +20,7 @@ PACKAGES = ("nnref", "numpy", "hypothesis", "torch")
 
 
 def measure(quick: bool = False) -> dict[str, Any]:
-    """All figures, on one thread; `quick` shows that everything runs, and nothing more."""
+    """All figures, on one thread; `quick` only shows that everything runs."""
     with threadpool_limits(1):
         timings = dict(layers.measured(rounds=3 if quick else 25, scale=7 if quick else 1))
         rates = oracle.cases_a_second(12 if quick else 600)
@@ -50,9 +50,9 @@ def _versions() -> dict[str, str]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write and print."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small and few: figures that mean nothing")
-    parser.add_argument("--json", metavar="FILE", help="write the figures, too")
-    parser.add_argument("--from-json", metavar="FILE", help="print figures that were written, and measure nothing")
+    parser.add_argument("--quick", action="store_true", help="few rounds and small sizes; the figures mean nothing")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
+    parser.add_argument("--from-json", metavar="FILE", help="print the figures in FILE and measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print docs/benchmarks.md")
     args = parser.parse_args(argv)
     figures = json.loads(Path(args.from_json).read_text(encoding="utf-8")) if args.from_json else measure(args.quick)
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _plain(markdown: str) -> str:
-    """The tables with their columns in line."""
+    """The same tables with aligned columns, for the terminal."""
     lines = []
     for line in markdown.splitlines():
         if not line.startswith("|"):

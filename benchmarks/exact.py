@@ -1,4 +1,4 @@
-"""What a multiply-add costs in exact arithmetic: conv2d over every kind of element."""
+"""The cost of a multiply-add in exact arithmetic: conv2d over each kind of element."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: dict[str, Callable[[int], object]] = {
 
 
 def microseconds(rounds: int, size: int = 8) -> dict[str, float]:
-    """Microseconds of one multiply-add, by kind of element."""
+    """Microseconds per multiply-add, by kind of element."""
     multiply_adds = 4 * 4 * 9 * (size - 2) ** 2
     with fifty_digits():
         contenders = {kind: _convolution(element, size) for kind, element in KINDS.items()}

@@ -1,4 +1,4 @@
-"""Layers on shapes of ResNets, float32: nnref, torch if it is installed, and the matrix product in a convolution."""
+"""Layers on shapes of ResNets, float32: nnref, torch if installed, and the matrix product inside a convolution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["ROWS", "Row", "measured"]
 
 @dataclass(frozen=True)
 class Row:
-    """A function on one shape; `weight` is that of a convolution, `channels` how many parameters each other one has."""
+    """A function on one shape; `weight` is the shape of a convolution's weight, `parameters` name arrays (C,)."""
 
     function: str
     x: tuple[int, ...]
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Such as conv2d 1×64×56×56, 64×64×3×3, stride=2."""
+        """For example conv2d 1×64×56×56, 64×64×3×3, stride=2."""
         shapes = ", ".join("×".join(map(str, shape)) for shape in (self.x, self.weight) if shape)
         options = "".join(f", {name}={value}" for name, value in self.options.items() if name not in ("padding", "eps"))
         return f"{self.function} {shapes}{options}"
@@ -65,7 +65,7 @@ ROWS = (
 
 
 def measured(rounds: int, scale: int = 1) -> Iterator[tuple[str, Timing]]:
-    """Timings of every row, "nnref" first, "torch" and "matmul" where there are such; images `scale` times smaller."""
+    """Timings of every row: "nnref" first, then "torch" and "matmul" if available; images are `scale` times smaller."""
     for row in ROWS:
         small = Row(row.function, (*row.x[:2], *(n // scale for n in row.x[2:])), *_rest(row))
         yield small.name, take_turns(contenders(small), rounds)
@@ -76,7 +76,7 @@ def _rest(row: Row) -> tuple[Any, ...]:
 
 
 def contenders(row: Row) -> dict[str, Callable[[], object]]:
-    """What takes turns on a row."""
+    """The functions that take turns on a row."""
     rng = np.random.default_rng(0)
     forward = getattr(nnref, row.function.removesuffix("_backward"))
     arrays = [_random(rng, shape) for shape in (row.x, row.weight) if shape]
@@ -99,14 +99,14 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def _matmul(rng: np.random.Generator, weight: tuple[int, ...], y: tuple[int, ...], twice: bool) -> Callable[[], object]:
-    """The products in a convolution with nothing around them: (K, C·kh·kw) (C·kh·kw, Ho·Wo), and its two transposes."""
+    """The bare products of a convolution, (K, C·kh·kw) @ (C·kh·kw, Ho·Wo), or `twice`: those of its two gradients."""
     filters, columns = _random(rng, (weight[0], prod(weight[1:]))), _random(rng, (prod(weight[1:]), prod(y[2:])))
     dy = _random(rng, (weight[0], prod(y[2:])))
     return (lambda: (filters.T @ dy, dy @ columns.T)) if twice else (lambda: filters @ columns)
 
 
 def _in_torch(row: Row, given: list[Array]) -> Callable[[], object]:
-    """torch's own call, without the oracle's conversions; of a backward, the gradient alone."""
+    """torch's own call, without the oracle's conversions; for a backward, only the gradient."""
     import torch
     import torch.nn.functional as F
 

@@ -1,4 +1,4 @@
-"""What a case of the oracle costs, drawing by hypothesis, data, target, exact result, bound and verdict included."""
+"""The cost of a case of the oracle: drawing by hypothesis, data, target, exact result, bound and verdict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["cases_a_second", "median_rate"]
 
 
 def cases_a_second(examples: int) -> dict[str, float]:
-    """Drawn float32 cases a second on one core, by operation and direction; nnref's own layers are the target."""
+    """Drawn float32 cases per second on one core, by operation and direction; the target is nnref's own layers."""
     return {
         f"{op}.{direction}": _rate(op, direction, examples)
         for op, operation in OPERATIONS.items()
@@ -27,7 +27,7 @@ def cases_a_second(examples: int) -> dict[str, float]:
 
 
 def median_rate(rates: dict[str, float]) -> float:
-    """The rate of the operation in the middle."""
+    """The median of the rates."""
     return statistics.median(rates.values())
 
 
@@ -40,7 +40,7 @@ def _rate(op: str, direction: str, examples: int) -> float:
         verdict = tester.verdict(case)  # type: ignore[arg-type]
         return 0.0 if isinstance(verdict, str) else verdict.margin
 
-    drawn(cases(op, direction=direction), visit, 10, seed=1)  # what is made once is made now
+    drawn(cases(op, direction=direction), visit, 10, seed=1)  # fill the caches before the clock starts
     judged, started = 0, time.perf_counter()
     for mode in MODES:
         drawn(cases(op, direction=direction, modes=(mode,)), visit, max(1, examples // len(MODES)), seed=0)

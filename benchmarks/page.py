@@ -1,4 +1,4 @@
-"""The figures as docs/benchmarks.md."""
+"""The figures as the page docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ __all__ = ["page"]
 
 
 def page(figures: dict[str, Any]) -> str:
-    """Markdown of what `benchmarks.__main__.measure` returns."""
+    """The page, in Markdown, of the figures that `benchmarks.__main__.measure` returns."""
     return "\n".join([*_head(figures), "", *_layers(figures), "", *_oracle(figures), "", *_exact(figures)]) + "\n"
 
 
 def _head(figures: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
-    yield "What `python -m benchmarks --markdown` prints, after `pip install -e '.[benchmarks,torch]'`. Contenders take"
-    yield "turns, on one thread; each figure is a median. Times differ from machine to machine, ratios much less."
+    yield "`python -m benchmarks --markdown` prints this page, after `pip install -e '.[benchmarks,torch]'`. The"
+    yield "contenders take turns on one thread. Each figure is a median. Times differ from machine to machine;"
+    yield "ratios differ much less."
     yield ""
     yield f"{figures['date']}; {', '.join(f'{name} {version}' for name, version in figures['versions'].items())}."
 
@@ -25,7 +26,8 @@ def _head(figures: dict[str, Any]) -> Iterator[str]:
 def _layers(figures: dict[str, Any]) -> Iterator[str]:
     yield "## Layers"
     yield ""
-    yield "float32. How many times as long as torch it takes, and as the bare matrix products in it; below 1 is faster."
+    yield "All layers are float32. The last two columns are ratios: nnref's time divided by that of torch, and by that"
+    yield "of the bare matrix products in the layer. Below 1, nnref is faster."
     yield ""
     yield "| layer | ms | torch | matmul |"
     yield "| --- | ---: | ---: | ---: |"
@@ -38,8 +40,8 @@ def _oracle(figures: dict[str, Any]) -> Iterator[str]:
     oracle = figures["oracle"]
     yield "## Oracle"
     yield ""
-    yield "Cases a second on one core: drawn by hypothesis, float32, all data modes, with data, exact result, bound and"
-    yield f"verdict; nnref's own layers are the target. The operation in the middle: {oracle['median']:.0f}."
+    yield "Cases per second on one core: float32, all data modes. A case includes drawing by hypothesis, data, exact"
+    yield f"result, bound and verdict. The target is nnref's own layers. The median rate is {oracle['median']:.0f}."
     yield ""
     yield "| operation | forward | backward |"
     yield "| --- | ---: | ---: |"
@@ -52,7 +54,7 @@ def _oracle(figures: dict[str, Any]) -> Iterator[str]:
 def _exact(figures: dict[str, Any]) -> Iterator[str]:
     yield "## Exact arithmetic"
     yield ""
-    yield "| elements | µs a multiply-add, in conv2d |"
+    yield "| elements | µs per multiply-add, in conv2d |"
     yield "| --- | ---: |"
     for kind, microseconds in figures["exact"].items():
         yield f"| {kind} | {microseconds:.2f} |"

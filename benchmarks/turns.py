@@ -1,4 +1,4 @@
-"""Medians and ratios of functions that take turns, so that whatever else the machine does meets all of them alike."""
+"""Medians and ratios of functions that take turns, so that other work on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Contenders = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds of a call by name, and the median over rounds of how many times another the first one takes."""
+    """Median seconds of a call, by name; and for all but the first function, the median of first time / own time."""
 
     seconds: dict[str, float]
     ratios: dict[str, float]
 
 
 def take_turns(contenders: Contenders, rounds: int, at_least: float = 0.002) -> Timing:
-    """Time the contenders round by round; one that takes less than `at_least` seconds has several calls a turn."""
+    """Time the contenders round by round; one faster than `at_least` seconds is called several times per turn."""
     calls = {name: max(1, round(at_least / _warm(call))) for name, call in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds):
@@ -38,7 +38,7 @@ def _medians(lists: Mapping[str, list[float]]) -> dict[str, float]:
 
 
 def _warm(call: Callable[[], object]) -> float:
-    """Seconds of a second call, once caches are filled and threads begun."""
+    """Seconds of a second call, after caches are filled and threads have started."""
     call()
     return _seconds(call, 1)
 

@@ -1,9 +1,9 @@
-"""Train a small convolutional network on scikit-learn's digits with nnref alone, then fold its batch norms away.
+"""Train a small network on scikit-learn's digits with nnref alone, then fold its batch norms into its convolutions.
 
     python examples/digits.py [--quick] [--plots DIR]
 
-It ends with the lecture's vanishing gradient, measured: how large a gradient is at each depth under sigmoid, tanh and
-ReLU.
+At the end it measures the vanishing gradient of the lecture: the size of the gradient at each depth, with sigmoid, tanh
+and ReLU.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 BATCH, RATE, MOMENTUM, DECAY = 32, 0.1, 0.9, 5e-4
-DEPTH = 8  # of the networks whose gradients are measured
-# each with the gain that torch.nn.init recommends: weights of variance gain²/fan_in keep a signal's size
+DEPTH = 8  # convolutions in a network whose gradients are measured
+# gains as torch.nn.init recommends: weights of variance gain²/fan_in keep the size of a signal
 ACTIVATIONS: dict[str, tuple[type[Layer], float]] = {
     "sigmoid": (Sigmoid, 1),
     "tanh": (Tanh, 5 / 3),
@@ -61,7 +61,7 @@ class Digits(NamedTuple):
 
 
 def load(rng: np.random.Generator) -> Digits:
-    """Scikit-learn's 1,797 digits, a fifth of them held back for testing."""
+    """Scikit-learn's 1,797 digits; a fifth of them is for testing."""
     pixels, labels = load_digits(return_X_y=True)
     order = rng.permutation(len(pixels))
     images = (pixels[order].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
@@ -70,7 +70,7 @@ def load(rng: np.random.Generator) -> Digits:
 
 
 def build(rng: np.random.Generator) -> Sequential:
-    """Two blocks of Conv-BN-ReLU with a max pool after the first, a third, a global average and a linear layer."""
+    """Three blocks of Conv-BN-ReLU, with a max pool after the first; then a global average and a linear layer."""
     return Sequential(
         *block(1, 32, rng),
         MaxPool2d(2),
@@ -88,7 +88,7 @@ def block(inputs: int, outputs: int, rng: np.random.Generator) -> list[Layer]:
 
 
 def batches(digits: Digits, rng: np.random.Generator) -> Iterator[tuple[Array, Labels]]:
-    """One epoch: every training image once, in random order, shifted by up to a pixel either way."""
+    """One epoch: every training image once, in random order, each batch shifted by at most one pixel per axis."""
     order = rng.permutation(len(digits.images))
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
@@ -97,7 +97,7 @@ def batches(digits: Digits, rng: np.random.Generator) -> Iterator[tuple[Array, L
 
 
 def train(network: Sequential, digits: Digits, epochs: int, rng: np.random.Generator, console: Console) -> list[float]:
-    """Stochastic gradient descent with momentum and a rate that falls along a cosine; returns the losses."""
+    """Train by stochastic gradient descent with momentum and a rate that falls along a cosine; return the losses."""
     loss, losses = SoftmaxCrossEntropy(), []
     velocity = {name: np.zeros_like(parameter) for name, parameter in network.params.items()}
     network.train()
@@ -112,7 +112,7 @@ def train(network: Sequential, digits: Digits, epochs: int, rng: np.random.Gener
 
 
 def step(network: Sequential, velocity: dict[str, Array], rate: np.float32) -> None:
-    """Move every parameter, in place."""
+    """Update every parameter in place."""
     gradients = network.grads
     for name, parameter in network.params.items():
         velocity[name] = MOMENTUM * velocity[name] + gradients[name] + DECAY * parameter
@@ -125,7 +125,7 @@ def accuracy(network: Layer, images: Array, labels: Labels) -> float:
 
 
 def gradient_norms(name: str, digits: Digits, rng: np.random.Generator) -> list[float]:
-    """The norm of the loss's gradient by each convolution's weight, first layer first, before any training."""
+    """Norms of the gradient of the loss by the weight of each convolution, first layer first, before training."""
     activation, gain = ACTIVATIONS[name]
     layers: list[Layer] = []
     for depth in range(DEPTH):
@@ -139,7 +139,7 @@ def gradient_norms(name: str, digits: Digits, rng: np.random.Generator) -> list[
 
 
 def show_gradients(norms: dict[str, list[float]], console: Console) -> None:
-    """A table of gradient norms, one row a layer."""
+    """Print a table of gradient norms, one row per layer."""
     table = Table("layer", *norms, title="norm of the gradient")
     for depth, row in enumerate(zip(*norms.values(), strict=True), start=1):
         table.add_row(str(depth), *(f"{norm:.1e}" for norm in row))
@@ -147,7 +147,7 @@ def show_gradients(norms: dict[str, list[float]], console: Console) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> float:
-    """Train, fold, compare, measure; returns the test accuracy."""
+    """Train, fold, compare and measure; return the test accuracy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="three epochs only")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write figures to DIR (needs matplotlib)")
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     console, rng = Console(), np.random.default_rng(options.seed)
     digits, network = load(rng), build(rng)
     start = time.perf_counter()
-    with threadpool_limits(1):  # matrices this small gain nothing from a second thread, and may wait long for it
+    with threadpool_limits(1):  # matrices this small gain nothing from a second thread, and may wait for it
         losses = train(network, digits, 3 if options.quick else 30, rng, console)
     reached = accuracy(network, digits.test_images, digits.test_labels)
     console.print(f"test accuracy {reached:.2%} after {len(losses)} steps, {time.perf_counter() - start:.0f} s")

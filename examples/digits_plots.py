@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-SMOOTHING = 45  # steps, one epoch
+SMOOTHING = 45  # steps: one epoch
 
 
 def save_all(
@@ -32,7 +32,7 @@ def save_all(
 
 
 def loss(losses: list[float]) -> Figure:
-    """The loss of every step, and its mean over an epoch."""
+    """Plot the loss of every step, and its mean over an epoch."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     axes.semilogy(losses, color="0.8", linewidth=0.7, label="one batch")
     if len(losses) > SMOOTHING:
@@ -45,7 +45,7 @@ def loss(losses: list[float]) -> Figure:
 
 
 def kernels(before: NDArray[np.float32], after: NDArray[np.float32]) -> Figure:
-    """The first layer's kernels (K, 1, 3, 3), before and after the batch norm was folded in: each is scaled by G."""
+    """Show the first layer's kernels (K, 1, 3, 3) before and after the fold, which scales each kernel by its G."""
     figure, grids = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", gridspec_kw={"wspace": 0.1})
     titles = ["before the fold: F", "after the fold: G·F"]
     limit = max(abs(before).max(), abs(after).max())
@@ -59,7 +59,7 @@ def kernels(before: NDArray[np.float32], after: NDArray[np.float32]) -> Figure:
 
 
 def tiled(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(K, h, w) images on a grid of four rows, with NaN (white) between."""
+    """Put (K, h, w) images on a grid of four rows, with NaN (white) between them."""
     padded = np.pad(images, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
     k, height, width = padded.shape
     grid = padded.reshape(4, k // 4, height, width).transpose(0, 2, 1, 3)  # (rows,h,columns,w)
@@ -67,7 +67,7 @@ def tiled(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def gradients(norms: dict[str, list[float]]) -> Figure:
-    """The norm of the gradient at every depth, one curve an activation."""
+    """Plot the norm of the gradient at every depth, one curve per activation."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, values in norms.items():
         depth = np.arange(1, len(values) + 1)

@@ -1,12 +1,16 @@
-/* Two layers in C, held against nnref:
+/* Two layers in C, checked against nnref:
  *
  *     make && nnref check --command ./kernels --op conv2d --op max_pool2d
  *
- * A request is a line with a directory. Its case.json names the function and the options, the arrays are .npy files; the
- * result goes to result_y.npy there, and a line says that it is done. See docs/process-target.md.
+ * A request is a line with a directory. Its case.json names the function and the options; the arrays are .npy files. The
+ * program writes the result to result_y.npy there and answers with a line. See docs/process-target.md.
  *
- * BUG=1 to 5 builds what the tests of nnref have to find: dilation ignored, the last column forgotten in rows of 8k + 1,
- * a crash where the kernel is larger than the image, a hang where windows leave gaps, and talk on standard output.
+ * BUG=1 to 5 builds in a bug that the tests of nnref must find:
+ *     1  dilation is ignored
+ *     2  the last column is forgotten in rows of 8k + 1
+ *     3  a crash if the kernel is larger than the image
+ *     4  a hang if windows leave gaps
+ *     5  output that is not an answer
  */
 #include <math.h>
 #include <stdint.h>
@@ -19,7 +23,7 @@
 #endif
 
 typedef struct {
-    long shape[4]; /* trailing ones where there are fewer dimensions */
+    long shape[4]; /* trailing ones if there are fewer dimensions */
     float *data;   /* NULL: there is no such array */
 } Array;
 
@@ -44,7 +48,7 @@ static const char *read_npy(const char *directory, const char *name, Array *a) {
     FILE *file = open_in(directory, name, "rb");
     a->data = NULL;
     if (!file) return NULL;
-    const char *trouble = "error the file is no .npy file of version 1.0";
+    const char *trouble = "error not a .npy file of version 1.0";
     if (fread(start, 1, 10, file) == 10 && !memcmp(start, "\x93NUMPY\x01\x00", 8)) {
         size_t length = start[8] + 256u * start[9];
         header[fread(header, 1, length, file)] = 0;
@@ -82,7 +86,7 @@ static const char *write_npy(const char *directory, const char *name, const Arra
     return fclose(file) == 0 && done ? "ok" : "error the result cannot be written";
 }
 
-/* ---- case.json: every option is on the line "options", its name unique ---- */
+/* ---- case.json: every option is on the line "options", and its name is unique ---- */
 
 static void numbers(const char *options, const char *name, long *to, int count) {
     const char *at = strstr(options, name);
