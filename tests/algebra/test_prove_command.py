@@ -1,6 +1,7 @@
 """``nnref prove``, its forms of output and exit statuses; and the pages made from it."""
 
 import dataclasses
+import functools
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -9,13 +10,25 @@ from typing import Any
 import jsonschema
 import pytest
 
+import nnref.cli.prove as command
 from nnref import algebra
-from nnref.algebra import claims
+from nnref.algebra import claims, prove
 from nnref.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMAS = files("nnref") / "schemas"
 Captured = pytest.CaptureFixture[str]
+
+
+@functools.cache
+def proved(name: str, seed: int) -> Any:
+    return prove(name, seed=seed)
+
+
+@pytest.fixture(autouse=True)
+def _each_claim_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the form of the output; `--thorough` makes its own proofs."""
+    monkeypatch.setattr(command, "prove", lambda claim, seed: proved(claim.name, seed))
 
 
 def nnref(*arguments: str) -> int:
