@@ -1,6 +1,6 @@
-"""What nnref refuses, and how it says so.
+"""The errors of nnref, and the one wording of their messages.
 
-Every message names the function, the argument, what was expected and what was got:
+A message names the function, the argument, what was expected and what was got:
 ``avg_pool2d: x must be (N, C, H, W), got shape (3, 4)``.
 """
 
@@ -27,7 +27,7 @@ class ShapeError(ValueError):
 
 
 class DTypeError(TypeError):
-    """An argument is no array of floats or exact elements, or two arrays differ in dtype."""
+    """An argument is not an array of floats or exact elements, or two arrays differ in dtype."""
 
 
 class OptionError(ValueError):
@@ -39,14 +39,14 @@ class StateError(RuntimeError):
 
 
 def refuse(error: type[Exception], function: str, argument: str, expected: str, got: Any) -> NoReturn:
-    """Raise `error` with the one wording that all of nnref uses."""
+    """Raise `error` in the wording that all of nnref uses."""
     raise error(f"{function}: {argument} must be {expected}, got {got}")
 
 
 def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | str, ...]) -> None:
-    """Raise `ShapeError` unless `array.shape` fits `shape`, whose strings are free extents.
+    """Raise `ShapeError` unless `array.shape` fits `shape`, in which a string stands for a free extent.
 
-    A free extent must be at least 1, but for "N": a batch may be empty.
+    A free extent must be at least 1. The exception is "N", because a batch may be empty.
 
     >>> import numpy as np
     >>> expect_shape("relu", "x", np.zeros((0, 3)), ("N", 3))
@@ -62,17 +62,17 @@ def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | st
         comma = "," if len(shape) == 1 else ""
         expected = f"({', '.join(map(str, shape))}{comma})"
         if len(array.shape) == len(shape) and 0 in array.shape:
-            expected += " with no empty axis but N"
+            expected += ", where only N may be 0"
         refuse(ShapeError, function, argument, expected, f"shape {array.shape}")
 
 
 def is_int(value: Any) -> bool:
-    """Whether `value` is an integer of Python or NumPy, and no bool."""
+    """Whether `value` is a Python or NumPy integer; a bool is not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def expect_count(function: str, argument: str, value: Any) -> int:
-    """`value` as an int of Python, which no product overflows; an `OptionError` unless it is an int, at least 1.
+    """Return `value` as a Python int, which cannot overflow; raise `OptionError` unless it is an int of at least 1.
 
     >>> import numpy as np
     >>> expect_count("Linear", "in_features", np.int8(100)) * 2
@@ -84,7 +84,9 @@ def expect_count(function: str, argument: str, value: Any) -> int:
 
 
 def expect_divisor(function: str, argument: str, value: Any, whole: str, *counts: int) -> int:
-    """`value` as an int of Python; an `OptionError` unless it divides all `counts`, which `whole` says what they are.
+    """Return `value` as a Python int; raise `OptionError` unless it divides all `counts`.
+
+    `whole` names the counts in the message.
 
     >>> expect_divisor("conv2d", "groups", 3, "4 channels of x", 4)
     Traceback (most recent call last):

@@ -1,7 +1,7 @@
 """Layers: the pure functions of `nnref.layers` with their parameters bound.
 
-A layer class names its two functions, its parameters and its options; everything else is here, once. Containers,
-`Sequential` and `Sum`, are layers made of layers.
+A layer class names its two functions, its parameters and its options. Everything else is written here, once. The
+containers `Sequential` and `Sum` are layers that consist of layers.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ State = dict[str, Array]
 
 
 class Layer:
-    """A pure function with its parameters bound; base of all layers.
+    """A pure function with its parameters bound: the base class of all layers.
 
     Attributes
     ----------
     params : name -> array, what training changes
-    grads : name -> array, from the last `backward`, which replaces and does not accumulate
-    buffers : name -> array, state that is no parameter (running statistics)
+    grads : name -> array, from the last `backward`, which replaces earlier ones and does not add to them
+    buffers : name -> array, state that training does not learn (running statistics)
     options : name -> value, the keyword arguments of the function
-    training : bool, the mode; a new layer trains
+    training : bool, the mode; a new layer is in training mode
 
-    `backward` recomputes what it needs from the input of the last `forward` and the mode it ran in.
+    The functions receive the parameters in the order of `parameter_names`, whatever their order in `params`.
+    `backward` recomputes what it needs from the input of the last `forward` and the mode of that call.
     """
 
     forward_fn: ClassVar[Callable[..., Array]]
     backward_fn: ClassVar[Callable[..., tuple[Array | None, ...]]]
     parameter_names: ClassVar[tuple[str, ...]] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
-    optional_names: ClassVar[tuple[str, ...]] = ()  # those of the two that a layer may lack
+    optional_names: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that a layer may lack
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     params: State
@@ -55,18 +56,18 @@ class Layer:
             refuse(OptionError, type(self).__name__, "options", f"among {sorted(self.defaults)}", unknown)
         self.params, self.buffers, self.grads = params or {}, buffers or {}, {}
         whole = {name: int(value) for name, value in options.items() if isinstance(value, np.integer)}
-        self.options = {**self.defaults, **options, **whole}  # no product of ints of Python overflows
+        self.options = {**self.defaults, **options, **whole}  # products of Python ints cannot overflow
         self.training = True
         self._input: Array | None = None
         self.recorded_training = True
 
     @classmethod
     def from_arrays(cls, *, options: Mapping[str, Any] | None = None, **arrays: Array | None) -> Self:
-        """Make a layer of copies of given parameters and buffers, of any dtype; a bias that is None is absent.
+        """Make a layer from copies of the given parameters and buffers, of any dtype; a bias of None is absent.
 
         Raises
         ------
-        StateError : an array is unknown, or one that the layer cannot do without is missing.
+        StateError : an array is unknown, or a required one is missing.
 
         >>> from nnref import Conv2d
         >>> Conv2d.from_arrays(weight=np.ones((1, 1, 2, 2)), options={"stride": 2})
@@ -84,7 +85,7 @@ class Layer:
         return layer
 
     def forward(self, x: Array) -> Array:
-        """Apply the function to x, and remember x, which is not copied, and the mode for `backward`."""
+        """Apply the function to x, and remember the mode and x itself, not a copy, for `backward`."""
         y = self.forward_fn(x, *self._bound(), **self.options)
         self._remember(x)
         return y
@@ -107,7 +108,7 @@ class Layer:
         return [self.params.get(name) for name in self.parameter_names]
 
     def _remember(self, x: Array) -> None:
-        """Change the layer's state after a forward pass that has succeeded."""
+        """Update the layer's state after a successful forward pass."""
         self._input, self.recorded_training = x, self.training
 
     def __call__(self, x: Array) -> Array:
@@ -129,24 +130,27 @@ class Layer:
         return self.train(False)
 
     def state_dict(self) -> State:
-        """Copies of parameters and buffers, under the names that torch gives them."""
+        """Copies of all parameters and buffers, under torch's names."""
         return {name: array.copy() for name, array in {**self.params, **self.buffers}.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Self:
-        """Copy parameters and buffers from `state` (arrays, or tensors of torch), rounded to the layer's dtypes.
+        """Copy parameters and buffers from `state` (arrays or torch tensors), rounded to the layer's dtypes.
+
+        After an error the layer is unchanged.
 
         Raises
         ------
-        StateError : a name is missing or unknown, or the layer's own array is read-only; nothing has been changed then.
-        ShapeError, DTypeError : an array does not fit; nothing has been changed then.
+        StateError : a name is missing or unknown, or an array of the layer is read-only.
+        ShapeError, DTypeError : an array does not fit.
         """
         own = {**self.params, **self.buffers}
         if not isinstance(state, Mapping):
             function = f"{type(self).__name__}.load_state_dict"
             refuse(StateError, function, "state", "a mapping from names to arrays", type(state).__name__)
         if set(state) != set(own):
+            expected = f"a mapping with the names {sorted(own)}"
             wrong = f"missing {sorted(set(own) - set(state))}, unknown {sorted(set(state) - set(own))}"
-            refuse(StateError, f"{type(self).__name__}.load_state_dict", "state", f"of {sorted(own)}", wrong)
+            refuse(StateError, f"{type(self).__name__}.load_state_dict", "state", expected, wrong)
         fitting = {name: self._fit(name, state[name], array) for name, array in own.items()}
         for name, array in fitting.items():
             own[name][...] = array
@@ -160,24 +164,24 @@ class Layer:
         elif not np.can_cast(array.dtype, own.dtype, "same_kind"):
             refuse(DTypeError, function, name, f"castable to {own.dtype}", array.dtype)
         if not own.flags.writeable:
-            refuse(StateError, function, name, "an array of the layer that can be written to", "a read-only one")
+            refuse(StateError, function, name, "a writeable array of the layer", "a read-only one")
         return array
 
     def __repr__(self) -> str:
-        """The class with the shapes of its arrays and its options."""
+        """The class, the shapes of its parameters and its options."""
         shapes = [f"{name}={array.shape}" for name, array in self.params.items()]
         options = [f"{name}={value!r}" for name, value in self.options.items()]
         return f"{type(self).__name__}({', '.join(shapes + options)})"
 
 
 class Merged(Mapping[str, Array]):
-    """The arrays of several layers, under the names ``<position>.<name>``; an assignment reaches the layer."""
+    """A view of the arrays of several layers, named ``<position>.<name>``; an assignment reaches the layer."""
 
     def __init__(self, dicts: Sequence[Any]) -> None:
         self._dicts = dicts
 
     def _owner(self, name: str) -> tuple[Any, str]:
-        """The dict that has the array, and its name there."""
+        """The dict that holds the array, and the array's name in it."""
         position, _, own = name.partition(".")
         if not position.isdecimal() or int(position) >= len(self._dicts) or own not in self._dicts[int(position)]:
             raise KeyError(name)
@@ -202,9 +206,9 @@ class Merged(Mapping[str, Array]):
 
 
 class Container(Layer):
-    """A layer made of layers, whose arrays carry the names ``<position>.<name>``, as in torch.
+    """A layer that consists of layers; its arrays are named ``<position>.<name>``, as in torch.
 
-    Its `params`, `grads` and `buffers` are views of those of its layers, and an assignment to one reaches its layer.
+    Its `params`, `grads` and `buffers` are views of those of its layers: an assignment reaches the layer.
     """
 
     def __init__(self, *layers: Layer) -> None:
@@ -217,17 +221,17 @@ class Container(Layer):
 
     @property
     def params(self) -> Merged:  # type: ignore[override]
-        """Parameters of all layers, not copied."""
+        """The parameters of all layers, not copied."""
         return Merged([layer.params for layer in self.layers])
 
     @property
     def grads(self) -> Merged:  # type: ignore[override]
-        """Gradients of all layers, from the last `backward`."""
+        """The gradients of all layers, from the last `backward`."""
         return Merged([layer.grads for layer in self.layers])
 
     @property
     def buffers(self) -> Merged:  # type: ignore[override]
-        """Buffers of all layers, not copied."""
+        """The buffers of all layers, not copied."""
         return Merged([layer.buffers for layer in self.layers])
 
     def train(self, mode: bool = True) -> Self:
@@ -241,7 +245,7 @@ class Container(Layer):
         return iter(self.layers)
 
     def __len__(self) -> int:
-        """How many layers."""
+        """The number of layers."""
         return len(self.layers)
 
     def __getitem__(self, position: int) -> Layer:
@@ -249,13 +253,13 @@ class Container(Layer):
         return self.layers[position]
 
     def __repr__(self) -> str:
-        """The class with its layers, one a line."""
+        """The class and its layers, one per line."""
         lines = "".join(f"\n{layer!r},".replace("\n", "\n    ") for layer in self.layers)
         return f"{type(self).__name__}({lines}\n)" if lines else f"{type(self).__name__}()"
 
 
 def leaves(layer: Layer) -> Iterator[Layer]:
-    """The layers below containers, in order; `layer` itself if it is none."""
+    """The layers inside containers, in order; `layer` itself if it is not a container."""
     if isinstance(layer, Container):
         for inner in layer:
             yield from leaves(inner)
@@ -264,13 +268,13 @@ def leaves(layer: Layer) -> Iterator[Layer]:
 
 
 def _expect_each_once(container: Container) -> None:
-    """Refuse a layer that stands in two places: it remembers its last input only."""
+    """Refuse a layer in two places, because it remembers only its last input."""
     if repeated := [layer for layer, uses in Counter(leaves(container)).items() if uses > 1]:
         refuse(StateError, f"{type(container).__name__}.backward", "layers", "each in one place only", repeated)
 
 
 class Sequential(Container):
-    """Layers one after the other; without layers the identity.
+    """Layers one after the other; the identity if there are none.
 
     >>> from nnref import ReLU
     >>> Sequential(ReLU(), ReLU())(np.array([-1.0, 2.0]))
@@ -278,13 +282,13 @@ class Sequential(Container):
     """
 
     def forward(self, x: Array) -> Array:
-        """Apply the layers in order; a copy of x when there are none."""
+        """Apply the layers in order; without layers, copy x."""
         for layer in self.layers:
             x = layer.forward(x)
         return x if self.layers else x.copy()
 
     def backward(self, dy: Array) -> Array:
-        """Pass dy through the layers in reverse order, which sets their grads."""
+        """Pass dy through the layers in reverse order, and set their grads."""
         _expect_each_once(self)
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
@@ -292,7 +296,7 @@ class Sequential(Container):
 
 
 class Sum(Container):
-    """Parallel branches added: residual connections and re-parameterised blocks.
+    """The sum of parallel branches, as in residual connections and re-parameterised blocks.
 
     >>> from nnref import ReLU
     >>> Sum(Sequential(), ReLU())(np.array([-1.0, 2.0]))
@@ -314,7 +318,7 @@ class Sum(Container):
         return first
 
     def backward(self, dy: Array) -> Array:
-        """The sum of the branches' gradients, each of which gets the same dy."""
+        """The sum of the branches' gradients; each branch receives the same dy."""
         _expect_each_once(self)
         first, *others = [layer.backward(dy) for layer in self.layers]
         for dx in others:
@@ -325,9 +329,10 @@ class Sum(Container):
 def initial_weight(
     function: str, shape: tuple[int, ...], bias: bool, dtype: Any, rng: Any, outputs: int | None = None
 ) -> State:
-    """Weight (outputs, inputs, …) and bias, uniform within ±1/√fan_in: torch's default for convolutions and linear.
+    """Weight (outputs, inputs, …) and bias, uniform in ±1/√fan_in: torch's default for convolutions and linear layers.
 
-    fan_in is what one entry of the first axis holds; `outputs` is the length of the bias where it is not that axis.
+    fan_in is the size of one entry along the first axis. `outputs` is the length of the bias if it is not the length
+    of that axis.
     """
     known, generator = floating_dtype(function, dtype), np.random.default_rng(rng)
     limit = 1 / math.sqrt(math.prod(shape[1:]))

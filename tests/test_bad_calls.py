@@ -122,14 +122,14 @@ BAD_CALLS = [
         (X, np.ones((6, 4, 0, 3))),
         {},
         ShapeError,
-        "conv2d: weight must be (K, C//groups, kh, kw) with no empty axis but N, got shape (6, 4, 0, 3)",
+        "conv2d: weight must be (K, C//groups, kh, kw), where only N may be 0, got shape (6, 4, 0, 3)",
     ),
     (
         conv2d,
         (X[..., :0], W),
         {},
         ShapeError,
-        f"conv2d: x must be {IMAGE} with no empty axis but N, got shape (2, 4, 5, 0)",
+        f"conv2d: x must be {IMAGE}, where only N may be 0, got shape (2, 4, 5, 0)",
     ),
     (conv2d, (X, W, V), {}, ShapeError, "conv2d: bias must be (6,), got shape (4,)"),
     (conv2d, (X, W, np.ones((6, 1))), {}, ShapeError, "conv2d: bias must be (6,), got shape (6, 1)"),
@@ -190,7 +190,7 @@ BAD_CALLS = [
         (X, WD[:6]),
         {},
         ShapeError,
-        "depthwise_conv2d: weight must be (C*M, 1, kh, kw) with a multiple of x's 4 channels, got shape (6, 1, 3, 3)",
+        "depthwise_conv2d: weight must be (C*M, 1, kh, kw), where C*M is a multiple of the 4 channels of x, got shape (6, 1, 3, 3)",
     ),
     (
         depthwise_conv2d,
@@ -253,7 +253,7 @@ BAD_CALLS = [
         (X, WT),
         {"padding": 4},
         ShapeError,
-        "conv_transpose2d: padding must be less than the output's pixels, got ((4, 4), (4, 4)), leaving (-1, -1)",
+        "conv_transpose2d: padding must be less than the output's size, got ((4, 4), (4, 4)), which leaves (-1, -1)",
     ),
     (
         conv_transpose2d,
@@ -562,7 +562,7 @@ BAD_CALLS = [
         ({"weight": np.ones((1, 2)), "scale": V},),
         {},
         StateError,
-        "Linear.load_state_dict: state must be of ['bias', 'weight'], got missing ['bias'], unknown ['scale']",
+        "Linear.load_state_dict: state must be a mapping with the names ['bias', 'weight'], got missing ['bias'], unknown ['scale']",
     ),
     (
         Linear(2, 1).load_state_dict,
@@ -590,7 +590,7 @@ BAD_CALLS = [
         ({"weight": np.ones((1, 2))},),
         {},
         StateError,
-        "Sequential.load_state_dict: state must be of ['0.weight'], got missing ['0.weight'], unknown ['weight']",
+        "Sequential.load_state_dict: state must be a mapping with the names ['0.weight'], got missing ['0.weight'], unknown ['weight']",
     ),
 ]
 

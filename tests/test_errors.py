@@ -41,7 +41,7 @@ def test_fitting_shapes_pass(shape, expected):
         ((3,), ("N", "C"), "f: x must be (N, C), got shape (3,)"),
         ((3, 2), ("C",), "f: x must be (C,), got shape (3, 2)"),
         ((3, 2), ("N", 4), "f: x must be (N, 4), got shape (3, 2)"),
-        ((3, 0), ("N", "C"), "f: x must be (N, C) with no empty axis but N, got shape (3, 0)"),
+        ((3, 0), ("N", "C"), "f: x must be (N, C), where only N may be 0, got shape (3, 0)"),
         ((1,), (), "f: x must be (), got shape (1,)"),
     ],
 )

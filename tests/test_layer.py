@@ -207,7 +207,7 @@ def test_a_state_for_a_read_only_array_changes_nothing():
     layer = Linear(2, 1, rng=0)
     before = layer.state_dict()
     layer.params["bias"].flags.writeable = False
-    with pytest.raises(StateError, match=r"^Linear.load_state_dict: bias must be an array of the layer that can be "):
+    with pytest.raises(StateError, match=r"^Linear.load_state_dict: bias must be a writeable array of the layer, got "):
         layer.load_state_dict({name: array * 2 for name, array in before.items()})
     np.testing.assert_array_equal(layer.params["weight"], before["weight"])
 

@@ -1,1 +1,1 @@
-"""One file a layer: the formula, the function, its backward, the class."""
+"""The layers, one file each: the formula, the function, its backward and the layer class."""

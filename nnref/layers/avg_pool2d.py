@@ -2,9 +2,10 @@ r"""Average pooling, NCHW.
 
     Y[n,c,i,j] = (1/K_ij) Σ_uv X[n, c, i·s + u − p, j·s + v − p],    X = 0 outside the image
 
-K_ij is the number of taps of window (i, j) on the padded image, or with count_include_pad=False on the image alone;
-what ceil_mode adds beyond the padding never counts. Linear, so that backward is the transpose. Where all K_ij are
-equal, it is a depthwise convolution (the algebra proves it). Source: the lecture, "Is average pooling a convolution?".
+K_ij is the number of taps of window (i, j) on the padded image, or with count_include_pad=False on the image alone.
+Taps that ceil_mode adds beyond the padding never count. The layer is linear, so its backward is the transpose. If all
+K_ij are equal, the layer is a depthwise convolution (the algebra proves it). Source: the lecture, "Is average pooling
+a convolution?".
 """
 
 from __future__ import annotations
@@ -40,18 +41,18 @@ def avg_pool2d(
     kernel_size : int or (vertical, horizontal), in pixels
     stride : the same, or None for kernel_size
     padding : int, (vertical, horizontal), ((top, bottom), (left, right)), "valid" or "same", in pixels of zeros
-    ceil_mode : let a last window hang over the end, unless it starts at or beyond the end of the image
-    count_include_pad : whether padding counts in the mean
+    ceil_mode : bool, whether a last window may hang over the end, unless it starts at or beyond the end of the image
+    count_include_pad : bool, whether padding counts in the mean
 
     Returns
     -------
     (N, C, Ho, Wo), Ho = (H + top + bottom − kh)//stride + 1, rounded up with ceil_mode; dtype of x. A window
-    without a pixel to count is 0, as in torch.
+    that counts no pixel gives 0, as in torch.
 
     Raises
     ------
     ShapeError : x is not 4-D, or no window fits.
-    DTypeError : x is not of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
     OptionError : an option is outside its domain.
 
     >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), kernel_size=2)[0, 0]
@@ -76,9 +77,9 @@ def avg_pool2d_backward(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> tuple[Array]:
-    """(dx,): every pixel gets its share of each window it lies in; x supplies only its shape.
+    """(dx,): every pixel gets its share of the dy of each window that it lies in; only the shape of x matters.
 
-    Parameters and errors are those of `avg_pool2d`; dy is (N, C, Ho, Wo), of the dtype of x.
+    Parameters and errors are those of `avg_pool2d`. dy is (N, C, Ho, Wo) and has the dtype of x.
 
     >>> avg_pool2d_backward(np.array([[[[2.0, 4.0]]]]), np.zeros((1, 1, 1, 3)), kernel_size=(1, 2), stride=1)
     (array([[[[1., 3., 2.]]]]),)
@@ -102,7 +103,7 @@ def _plan(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> tuple[Windows, Array]:
-    """The windows, and how many taps of each count, 1 where none does: (Ho, Wo), dtype of x."""
+    """The windows, and how many taps of each count (1 if none does): (Ho, Wo), dtype of x."""
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     if not isinstance(count_include_pad, bool):
         refuse(OptionError, function, "count_include_pad", "True or False", repr(count_include_pad))
@@ -112,7 +113,7 @@ def _plan(
 
 
 class AvgPool2d(Layer):
-    """Layer form of `avg_pool2d`; no parameters.
+    """Layer form of `avg_pool2d`, without parameters.
 
     >>> AvgPool2d(2)(np.zeros((1, 3, 8, 8))).shape
     (1, 3, 4, 4)

@@ -2,13 +2,14 @@ r"""Batch normalisation, NCHW, per channel.
 
     Z = γ · (X − μ) / √(σ² + ε) + β  =  G·X + g,     G = γ/√(σ² + ε),   g = β − γμ/√(σ² + ε)
 
-Inference takes μ and σ² as given, and Z is affine in X: a 1×1 depthwise convolution. Training takes them from the
-batch, μ = mean(X) and σ² = mean((X − μ)²), and is not affine; with x̂ = (X − μ)·r, r = 1/√(σ² + ε), its gradient is
+In inference μ and σ² are given, and Z is affine in X: a 1×1 depthwise convolution. In training they are the statistics
+of the batch, μ = mean(X) and σ² = mean((X − μ)²), and Z is not affine. With x̂ = (X − μ)·r and r = 1/√(σ² + ε), the
+gradient in training is
 
     dX = γ·r · (dY − mean(dY) − x̂ · mean(dY·x̂))
 
-Source: the lecture, "Batch normalisation as a linear operation"; Ioffe & Szegedy (arXiv:1502.03167). The two-pass
-variance is deliberate: mean(X²) − μ² cancels, and has come out negative where the mean is large.
+Source: the lecture, "Batch normalisation as a linear operation"; Ioffe & Szegedy (arXiv:1502.03167). The variance is
+computed in two passes because the one-pass form mean(X²) − μ² cancels: where the mean is large, it can be negative.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ PER_SAMPLE_AND_PIXEL = (0, 2, 3)
 
 @layer_function
 def normalize2d(x: Array, gamma: Array, beta: Array, mean: Array, inv_std: Array) -> Array:
-    """(x − mean) · (gamma · inv_std) + beta per channel: the part of batch norm that needs no square root.
+    """(x − mean) · (gamma · inv_std) + beta per channel: a batch norm without its square root.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def normalize2d_backward(
 
 @layer_function
 def batch_norm2d(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *, eps: Any = 1e-5) -> Array:
-    """Batch normalisation with given statistics: inference.
+    """Batch normalisation with given statistics, as in inference.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def batch_norm2d(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *
     Raises
     ------
     ShapeError, DTypeError : an array has the wrong shape or dtype.
-    OptionError : eps is negative or no finite number.
+    OptionError : eps is not a finite number of at least 0.
 
     >>> gamma, beta, mean, var = np.array([[2.0], [1.0], [5.0], [0.2]])
     >>> batch_norm2d(np.array([[[[4.0, 6.0]]]]), gamma, beta, mean, var, eps=0.05)
@@ -131,7 +132,7 @@ def batch_norm2d_backward(
 
 @layer_function
 def batch_norm2d_train(x: Array, gamma: Array, beta: Array, *, eps: Any = 1e-5) -> Array:
-    """Batch normalisation with the statistics of the batch itself (biased variance): training.
+    """Batch normalisation with the statistics of the batch (biased variance), as in training.
 
     Parameters
     ----------
@@ -159,9 +160,9 @@ def batch_norm2d_train(x: Array, gamma: Array, beta: Array, *, eps: Any = 1e-5) 
 def batch_norm2d_train_backward(
     dy: Array, x: Array, gamma: Array, beta: Array, *, eps: Any = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """Gradients of ⟨dy, batch_norm2d_train(…)⟩, through the statistics too: (dx, dgamma, dbeta).
+    """Gradients of ⟨dy, batch_norm2d_train(…)⟩, also through the statistics: (dx, dgamma, dbeta).
 
-    dx is orthogonal to the constants, and at eps = 0 to x̂: a constant dy gives dx = 0 and tests nothing.
+    dx is orthogonal to constants, and at eps = 0 also to x̂. A constant dy gives dx = 0, so it tests nothing.
 
     >>> x, gamma, beta = np.array([[[[1.0, 3.0]]]]), np.array([2.0]), np.array([10.0])
     >>> dx, dgamma, dbeta = batch_norm2d_train_backward(np.array([[[[4.0, 0.0]]]]), x, gamma, beta, eps=3)
@@ -197,14 +198,14 @@ def _statistics(x: Array, like: Array) -> tuple[Array, Array]:
 
 @layer_function
 def _moved(x: Array, mean: Array, var: Array, *, momentum: Any) -> tuple[Array, Array]:
-    """Running statistics after a batch."""
+    """The running statistics after a batch."""
     step, (batch_mean, batch_var) = constant(momentum, x), _statistics(x, x)
     unbiased = batch_var + batch_var / (_count(x) - 1)
     return mean * (1 - step) + batch_mean * step, var * (1 - step) + unbiased * step
 
 
 def _count(x: Array) -> int:
-    """Values per channel; 1 of an empty batch, whose sums are 0 then."""
+    """Values per channel; 1 for an empty batch, whose sums are 0."""
     return max(1, x.shape[0] * x.shape[2] * x.shape[3])
 
 
@@ -226,7 +227,7 @@ def _expect(function: str, x: Array, eps: Any = 0, **arrays: Array) -> None:
 
 def _expect_number(function: str, argument: str, value: Any, most: float) -> None:
     number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
-    nan = isinstance(value, Decimal) and value.is_nan()  # which has no order, not even a false one
+    nan = isinstance(value, Decimal) and value.is_nan()  # comparing it would raise
     if not number or nan or not 0 <= value <= most or value == math.inf:
         within = "a finite number, at least 0" if most == math.inf else f"a number in [0, {most}]"
         refuse(OptionError, function, argument, within, repr(value))
@@ -235,8 +236,8 @@ def _expect_number(function: str, argument: str, value: Any, most: float) -> Non
 class BatchNorm2d(Layer):
     """Batch normalisation as a layer: statistics of the batch in training, running statistics in evaluation.
 
-    A forward pass in training moves the running statistics by `momentum` towards the batch's; the running variance
-    is unbiased, as in torch, although the layer normalises by the biased one.
+    A forward pass in training moves the running statistics by `momentum` towards those of the batch. The running
+    variance is unbiased, as in torch, although the layer normalises by the biased one.
 
     Parameters
     ----------
@@ -247,7 +248,7 @@ class BatchNorm2d(Layer):
 
     Raises
     ------
-    ShapeError : in training, when a channel has only one value, which says nothing about variance.
+    ShapeError : in training, if a channel has only one value and therefore no unbiased variance.
 
     >>> layer = BatchNorm2d(1)
     >>> y = layer(np.array([[[[1.0, 3.0]]]], np.float32))
@@ -268,7 +269,7 @@ class BatchNorm2d(Layer):
         super().__init__({"weight": ones, "bias": none}, buffers, eps=eps, momentum=momentum)
 
     def forward_fn(self, x: Array, gamma: Array, beta: Array, *, eps: Any, momentum: Any) -> Array:
-        """Normalise by the statistics of the mode, and leave the running ones as they are."""
+        """Normalise by the statistics of the mode; the running statistics stay as they are."""
         if not self.training:
             return batch_norm2d(x, gamma, beta, *self._running(), eps=eps)
         _expect_number("BatchNorm2d", "momentum", momentum, 1)
@@ -280,7 +281,7 @@ class BatchNorm2d(Layer):
     def backward_fn(
         self, dy: Array, x: Array, gamma: Array, beta: Array, *, eps: Any, momentum: Any
     ) -> tuple[Array, ...]:
-        """Gradients of the mode: through the statistics in training."""
+        """The gradients in the mode of the last `forward`: in training also through the statistics."""
         if self.recorded_training:
             return batch_norm2d_train_backward(dy, x, gamma, beta, eps=eps)
         return batch_norm2d_backward(dy, x, gamma, beta, *self._running(), eps=eps)[:3]

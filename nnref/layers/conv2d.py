@@ -2,8 +2,8 @@ r"""Two-dimensional convolution (cross-correlation), NCHW.
 
     Y[n,k,i,j] = Σ_c Σ_uv X[n, c, i·s + u·d − p, j·s + v·d − p] · F[k,c,u,v] + b[k],    X = 0 outside the image
 
-With g groups, output channel k sees only the C/g input channels of its own group. Y is bilinear in X and F, so that
-each gradient is the adjoint map in one of the two. Source: the lecture, "Merging a convolution and the batch
+With g groups, output channel k sees only the C/g input channels of its own group. Y is bilinear in X and F, so each
+gradient is the adjoint of the map from one of them to Y. Source: the lecture, "Merging a convolution and the batch
 normalisation after it"; Dumoulin & Visin, A guide to convolution arithmetic for deep learning (arXiv:1603.07285).
 """
 
@@ -35,7 +35,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Array:
-    """Slide K filters over an image: at every place the sum of products, plus a bias.
+    """Slide K filters over an image: the sum of products at every position, plus a bias.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def conv2d(
     bias : (K,), dtype of x, or None
     stride, dilation : int or (vertical, horizontal), in pixels, at least 1
     padding : int, (vertical, horizontal) or ((top, bottom), (left, right)), in pixels of zeros; "valid" (none) or
-        "same" (ceil(H/stride) rows come out; an odd pixel goes to the end)
+        "same" (ceil(H/stride) output rows; an odd pixel goes to the end)
     groups : int, a divisor of C and of K
 
     Returns
@@ -54,7 +54,7 @@ def conv2d(
     Raises
     ------
     ShapeError : an array has the wrong shape, or the kernel is larger than the padded image.
-    DTypeError : an array is not of floats or exact elements, or two differ in dtype.
+    DTypeError : an argument is not an array of floats or exact elements, or two arrays differ in dtype.
     OptionError : an option is outside its domain.
 
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
@@ -81,9 +81,9 @@ def conv2d_backward(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Array, Array, Array | None]:
-    """Gradients of ⟨dy, conv2d(x, weight, bias)⟩: (dx, dweight, dbias), dbias None without a bias.
+    """Gradients of ⟨dy, conv2d(x, weight, bias)⟩: (dx, dweight, dbias), where dbias is None without a bias.
 
-    Parameters, options and errors are those of `conv2d`; dy is (N, K, Ho, Wo), of the dtype of x.
+    Parameters, options and errors are those of `conv2d`. dy is (N, K, Ho, Wo) and has the dtype of x.
 
     >>> x, weight = np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[3.0, 5.0]]]])
     >>> conv2d_backward(np.ones((1, 1, 1, 2)), x, weight)
@@ -106,7 +106,7 @@ def _plan(
     dilation: Any,
     groups: int,
 ) -> tuple[Windows, int]:
-    """The windows, and groups as an int of Python."""
+    """The windows, and groups as a Python int."""
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     expect_shape(function, "weight", weight, ("K", "C//groups", "kh", "kw"))
     both = f"{x.shape[1]} channels of x and the {len(weight)} filters of weight"
@@ -129,7 +129,7 @@ class Conv2d(Layer):
     stride, padding, dilation, groups : as in `conv2d`
     bias : bool, whether to add one
     dtype : of the parameters
-    rng : numpy Generator that draws the initial values, or a seed
+    rng : NumPy Generator that draws the initial values, or a seed
 
     >>> Conv2d(3, 8, 3, padding=1)(np.zeros((1, 3, 5, 5), np.float32)).shape
     (1, 8, 5, 5)

@@ -1,9 +1,9 @@
-r"""Transposed convolution, NCHW: the adjoint of `conv2d` in its image, plus a bias.
+r"""Transposed convolution, NCHW: the adjoint of `conv2d` with respect to its image, plus a bias.
 
     Y[n, c, i·s + u·d − p, j·s + v·d − p] += X[n,k,i,j] · F[k,c,u,v]    for all k, i, j, u, v;    Y += b[c]
 
-So ⟨X, conv2d(Z, F)⟩ = ⟨conv_transpose2d(X, F), Z⟩ for every image Z. Padding crops the result, and output_padding
-makes it larger at the end, where a strided `conv2d` would have dropped pixels. Source: Dumoulin & Visin, A guide to
+So ⟨X, conv2d(Z, F)⟩ = ⟨conv_transpose2d(X, F), Z⟩ for every image Z. Padding crops the result. output_padding
+lengthens it at the end, by the pixels that a strided `conv2d` drops there. Source: Dumoulin & Visin, A guide to
 convolution arithmetic for deep learning (arXiv:1603.07285), chapter 4.
 """
 
@@ -36,16 +36,16 @@ def conv_transpose2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Array:
-    """Spread every pixel over the output, weighted by the filters; where they overlap, add.
+    """Spread every pixel over the output, weighted by the filters, and add where they overlap.
 
     Parameters
     ----------
     x : (N, K, Ho, Wo) floats or exact elements
-    weight : (K, C//groups, kh, kw), dtype of x: the weight of the `conv2d` whose adjoint this is
+    weight : (K, C//groups, kh, kw), dtype of x: the weight of the `conv2d` of which this is the adjoint
     bias : (C,), dtype of x, or None
     stride, dilation : int or (vertical, horizontal), in pixels, at least 1
     padding : int, (vertical, horizontal) or ((top, bottom), (left, right)), in pixels cut from the output
-    output_padding : int or (vertical, horizontal), in pixels added at the end, less than stride or dilation
+    output_padding : int or (vertical, horizontal), in pixels added at the end, less than the stride or the dilation
     groups : int, a divisor of K
 
     Returns
@@ -55,7 +55,7 @@ def conv_transpose2d(
     Raises
     ------
     ShapeError : an array has the wrong shape, or no output pixel is left.
-    DTypeError : an array is not of floats or exact elements, or two differ in dtype.
+    DTypeError : an argument is not an array of floats or exact elements, or two arrays differ in dtype.
     OptionError : an option is outside its domain.
 
     >>> conv_transpose2d(np.array([[[[1.0, 10.0]]]]), np.array([[[[1.0, 2.0, 3.0]]]]), stride=2)
@@ -81,9 +81,9 @@ def conv_transpose2d_backward(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Array, Array, Array | None]:
-    """Gradients of ⟨dy, conv_transpose2d(x, weight, bias)⟩: (dx, dweight, dbias), dbias None without a bias.
+    """Gradients of ⟨dy, conv_transpose2d(x, weight, bias)⟩: (dx, dweight, dbias); dbias is None without a bias.
 
-    Parameters, options and errors are those of `conv_transpose2d`; dy is (N, C, H, W), of the dtype of x.
+    Parameters, options and errors are those of `conv_transpose2d`. dy is (N, C, H, W) and has the dtype of x.
 
     >>> dy = np.array([[[[1.0, 1.0, 1.0, 0.0, 0.0]]]])
     >>> conv_transpose2d_backward(dy, np.array([[[[1.0, 10.0]]]]), np.array([[[[1.0, 2.0, 3.0]]]]), stride=2)
@@ -108,7 +108,7 @@ def _plan(
     dilation: Any,
     groups: int,
 ) -> tuple[Windows, int]:
-    """The windows of the `conv2d` whose adjoint it is, and groups as an int of Python."""
+    """The windows of the `conv2d` of which this is the adjoint, and groups as a Python int."""
     expect_shape(function, "x", x, ("N", "K", "Ho", "Wo"))
     expect_shape(function, "weight", weight, (x.shape[1], "C//groups", "kh", "kw"))
     groups = expect_divisor(function, "groups", groups, f"{x.shape[1]} channels of x", x.shape[1])
@@ -125,7 +125,7 @@ def _plan(
         for a in (0, 1)
     )
     if min(height, width) < 1:
-        refuse(ShapeError, function, "padding", "less than the output's pixels", f"{pads}, leaving {height, width}")
+        refuse(ShapeError, function, "padding", "less than the output's size", f"{pads}, which leaves {height, width}")
     origin, end = (-pads[0][0], -pads[1][0]), (height + pads[0][1], width + pads[1][1])
     return Windows((height, width), weight.shape[2:], steps, spread, origin, end, x.shape[2:]), groups
 

@@ -2,9 +2,10 @@ r"""Depthwise convolution, NCHW: every channel has its own M filters.
 
     Y[n, c·M+m, i, j] = Σ_uv X[n, c, i·s + u·d − p, j·s + v·d − p] · F[c·M+m, 0, u, v] + b[c·M+m]
 
-It is `conv2d` with C groups (the algebra proves it) and shares its products. But the gradient of X has M terms a tap,
-one as a rule, where a matrix product has nothing to do: a shifted multiply-add per tap is faster. Source: the lecture
-(batch normalisation is a 1×1 depthwise convolution); Howard et al., MobileNets (arXiv:1704.04861).
+It is `conv2d` with C groups (the algebra proves it) and shares its products, with one exception. The gradient of X
+sums only M terms per tap (usually one), too few for a matrix product to pay off: a shifted multiply-add per tap is
+faster. Source: the lecture (batch normalisation is a 1×1 depthwise convolution); Howard et al., MobileNets
+(arXiv:1704.04861).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def depthwise_conv2d(
 
     Raises
     ------
-    ShapeError, DTypeError, OptionError : as in `conv2d`; the number of filters is no multiple of C.
+    ShapeError, DTypeError, OptionError : as in `conv2d`; ShapeError also if the number of filters is not a multiple
+        of C.
 
     >>> x = np.arange(8.0).reshape(1, 2, 2, 2)
     >>> depthwise_conv2d(x, np.array([10.0, -1.0]).reshape(2, 1, 1, 1))[0]
@@ -77,9 +79,9 @@ def depthwise_conv2d_backward(
     padding: Any = 0,
     dilation: Any = 1,
 ) -> tuple[Array, Array, Array | None]:
-    """Gradients of ⟨dy, depthwise_conv2d(x, weight, bias)⟩: (dx, dweight, dbias), dbias None without a bias.
+    """Gradients of ⟨dy, depthwise_conv2d(x, weight, bias)⟩: (dx, dweight, dbias); dbias is None without a bias.
 
-    Parameters, options and errors are those of `depthwise_conv2d`; dy is (N, C·M, Ho, Wo), of the dtype of x.
+    Parameters, options and errors are those of `depthwise_conv2d`. dy is (N, C·M, Ho, Wo) and has the dtype of x.
 
     >>> x, weight = np.array([[[[1.0, 2.0]]]]), np.array([[[[3.0]]]])
     >>> depthwise_conv2d_backward(np.array([[[[1.0, 10.0]]]]), x, weight)
@@ -105,7 +107,7 @@ def _plan(
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     expect_shape(function, "weight", weight, ("C*M", 1, "kh", "kw"))
     if len(weight) % x.shape[1]:
-        expected = f"(C*M, 1, kh, kw) with a multiple of x's {x.shape[1]} channels"
+        expected = f"(C*M, 1, kh, kw), where C*M is a multiple of the {x.shape[1]} channels of x"
         refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}")
     if bias is not None:
         expect_shape(function, "bias", bias, (len(weight),))
@@ -113,7 +115,7 @@ def _plan(
 
 
 class DepthwiseConv2d(Layer):
-    """Layer form of `depthwise_conv2d`, with the state names of a torch Conv2d whose groups are its channels.
+    """Layer form of `depthwise_conv2d`, with the state names of a torch Conv2d that has one group per channel.
 
     Parameters
     ----------

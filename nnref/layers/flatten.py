@@ -14,7 +14,7 @@ __all__ = ["Flatten", "flatten", "flatten_backward"]
 
 @layer_function
 def flatten(x: Array) -> Array:
-    """(N, C, H, W) -> (N, C·H·W), a copy.
+    """(N, C, H, W) -> (N, C·H·W); the result is a copy.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def flatten(x: Array) -> Array:
 
 @layer_function
 def flatten_backward(dy: Array, x: Array) -> tuple[Array]:
-    """(dx,): dy in the shape of x, a copy; dy is (N, C·H·W).
+    """(dx,): a copy of dy in the shape of x; dy is (N, C·H·W).
 
     >>> flatten_backward(np.arange(4.0).reshape(1, 4), np.zeros((1, 2, 1, 2)))[0].shape
     (1, 2, 1, 2)
@@ -48,7 +48,7 @@ def flatten_backward(dy: Array, x: Array) -> tuple[Array]:
 
 
 class Flatten(Layer):
-    """Layer form of `flatten`; no parameters.
+    """Layer form of `flatten`, without parameters.
 
     >>> Flatten()(np.zeros((2, 3, 4, 4))).shape
     (2, 48)

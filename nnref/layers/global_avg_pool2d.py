@@ -2,8 +2,8 @@ r"""Global average pooling, NCHW.
 
     Y[n,c] = 1/(HW) Σ_ij X[n,c,i,j]
 
-A convolution whose kernel, 1/(HW) everywhere, has the size of the image, without padding. Source: the lecture, "Is
-average pooling a convolution?"; Lin et al., Network in network (arXiv:1312.4400).
+It is a convolution without padding, whose kernel has the size of the image and is 1/(HW) everywhere. Source: the
+lecture, "Is average pooling a convolution?"; Lin et al., Network in network (arXiv:1312.4400).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["GlobalAvgPool2d", "global_avg_pool2d", "global_avg_pool2d_backward"]
 
 @layer_function
 def global_avg_pool2d(x: Array) -> Array:
-    """Mean of every channel's image.
+    """The mean of every channel over its image.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def global_avg_pool2d(x: Array) -> Array:
     Raises
     ------
     ShapeError : x is not 4-D.
-    DTypeError : x is not of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
 
     >>> global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[[[1.5]],
@@ -46,7 +46,7 @@ def global_avg_pool2d(x: Array) -> Array:
 
 @layer_function
 def global_avg_pool2d_backward(dy: Array, x: Array) -> tuple[Array]:
-    """(dx,): every pixel gets dy/(HW); dy is (N, C, 1, 1), and x supplies only its shape.
+    """(dx,): every pixel gets dy/(HW). dy is (N, C, 1, 1); only the shape of x matters.
 
     >>> global_avg_pool2d_backward(np.array([[[[6.0]]]]), np.zeros((1, 1, 1, 3)))
     (array([[[[2., 2., 2.]]]]),)
@@ -58,7 +58,7 @@ def global_avg_pool2d_backward(dy: Array, x: Array) -> tuple[Array]:
 
 
 class GlobalAvgPool2d(Layer):
-    """Layer form of `global_avg_pool2d`; no parameters.
+    """Layer form of `global_avg_pool2d`, without parameters.
 
     >>> GlobalAvgPool2d()(np.zeros((1, 3, 8, 8))).shape
     (1, 3, 1, 1)

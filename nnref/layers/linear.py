@@ -2,7 +2,7 @@ r"""Fully connected layer.
 
     Y[n,k] = Σ_c X[n,c] · F[k,c] + b[k]
 
-A 1×1 convolution of a 1×1 image. Source: torch.nn.functional.linear, whose layout of the weight this is.
+It is a 1×1 convolution of a 1×1 image. Source: torch.nn.functional.linear, whose weight has the same layout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Linear", "linear", "linear_backward"]
 
 @layer_function
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """Matrix product with the transposed weight, plus a bias.
+    """The matrix product of x and the transposed weight, plus a bias.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 @layer_function
 def linear_backward(dy: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Array, Array | None]:
-    """Gradients of ⟨dy, linear(x, weight, bias)⟩: (dx, dweight, dbias); dy is (N, K).
+    """Gradients of ⟨dy, linear(x, weight, bias)⟩: (dx, dweight, dbias); dy is (N, K), and dbias is None without a bias.
 
     >>> linear_backward(np.array([[10.0]]), np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([100.0]))
     (array([[30., 40.]]), array([[10., 20.]]), array([10.]))

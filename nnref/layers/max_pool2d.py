@@ -2,10 +2,10 @@ r"""Max pooling, NCHW.
 
     Y[n,c,i,j] = max_uv X[n, c, i·s + u·d − p, j·s + v·d − p],    X = −∞ outside the image
 
-Not linear, hence no convolution over the reals (the algebra has a witness), but over the max-plus semiring it is one.
-The gradient goes to the maximum, of several to the first in row-major order of the window; a NaN is above
-everything, and of several NaN the last counts. A window without a pixel is −∞ and has no gradient.
-Source: the lecture, "Is max pooling a convolution?"; tie and NaN rules: torch.
+It is not linear, so over the reals it is not a convolution (the algebra has a witness). Over the max-plus semiring it
+is one. The gradient of a window goes to its maximum; in a tie, to the first maximum in row-major order. A NaN is above
+every number, and of several NaN the last one counts. A window without a pixel is −∞ and has no gradient. Source: the
+lecture, "Is max pooling a convolution?"; torch for the rules on ties and NaN.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Array:
-    """Maximum of every window; NaN if the window has one.
+    """The maximum of every window; NaN if the window contains a NaN.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def max_pool2d(
     Raises
     ------
     ShapeError : x is not 4-D, or no window fits.
-    DTypeError : x is not of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
     OptionError : an option is outside its domain.
 
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), kernel_size=2)[0, 0]
@@ -75,9 +75,9 @@ def max_pool2d_backward(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> tuple[Array]:
-    """(dx,): every window's dy goes to its maximum.
+    """(dx,): the dy of every window goes to the pixel that is its maximum.
 
-    Parameters and errors are those of `max_pool2d`; dy is (N, C, Ho, Wo), of the dtype of x.
+    Parameters and errors are those of `max_pool2d`. dy is (N, C, Ho, Wo) and has the dtype of x.
 
     >>> max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), np.array([[[[0.0, 7.0, 7.0]]]]), kernel_size=(1, 2), stride=1)
     (array([[[[ 0., 11.,  0.]]]]),)
@@ -124,7 +124,7 @@ def _plan(
 
 
 class MaxPool2d(Layer):
-    """Layer form of `max_pool2d`; no parameters.
+    """Layer form of `max_pool2d`, without parameters.
 
     >>> MaxPool2d(3, stride=2, padding=1)(np.zeros((1, 3, 8, 8))).shape
     (1, 3, 4, 4)

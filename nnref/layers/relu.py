@@ -2,7 +2,7 @@ r"""Rectified linear unit, elementwise.
 
     ReLU(x) = max(0, x),     ReLU'(x) = 1 for x > 0, else 0
 
-The derivative at the kink is 0 by convention (torch, jax.nn.relu). NaN propagates, forward and backward.
+The derivative at the kink is 0 by convention (torch, jax.nn.relu). NaN propagates, both forward and backward.
 Source: the lecture, "Three activations".
 """
 
@@ -32,7 +32,7 @@ def relu(x: Array) -> Array:
 
     Raises
     ------
-    DTypeError : x is no array of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
 
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
@@ -42,7 +42,7 @@ def relu(x: Array) -> Array:
 
 @layer_function
 def relu_backward(dy: Array, x: Array) -> tuple[Array]:
-    """(dx,): dy where x > 0, zero elsewhere, dy where x is NaN; dy has the shape of x.
+    """(dx,): dy where x > 0 or x is NaN, and 0 elsewhere; dy has the shape of x.
 
     >>> relu_backward(np.array([5.0, 6.0, 7.0]), np.array([-2.0, 0.0, 3.0]))
     (array([0., 0., 7.]),)
@@ -52,7 +52,7 @@ def relu_backward(dy: Array, x: Array) -> tuple[Array]:
 
 
 class ReLU(Layer):
-    """Layer form of `relu`; no parameters.
+    """Layer form of `relu`, without parameters.
 
     >>> ReLU()(np.array([-2.0, 3.0]))
     array([0., 3.])

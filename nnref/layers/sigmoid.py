@@ -2,10 +2,10 @@ r"""The logistic sigmoid, elementwise.
 
     σ(x) = 1/(1 + exp(−x)),     σ'(x) = σ(x)·(1 − σ(x)) ≤ 1/4
 
-With u = min(x, 0) and v = min(−x, 0), one of which is 0, σ = exp(u)/(exp(u) + exp(v)): no exp can overflow, and none is
-subtracted. With e = exp(−|x|), σ' = e/(1 + e)², which does
-not cancel where σ is near 1. Its output is not centred at zero and its derivative vanishes for large |x|: the
-lecture's two complaints. Source: the lecture, "Three activations".
+Let u = min(x, 0) and v = min(−x, 0), one of which is 0. Then σ = exp(u)/(exp(u) + exp(v)), where no exp can overflow
+and nothing cancels. With e = exp(−|x|), σ' = e/(1 + e)² does not cancel either, not even where σ is near 1. The lecture
+names two drawbacks: the output is not centred at zero, and the derivative vanishes for large |x|. Source: the lecture,
+"Three activations".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def sigmoid(x: Array) -> Array:
 
     Parameters
     ----------
-    x : any shape, floats or exact elements that have an exp (Decimal, Dual over Decimal)
+    x : any shape, floats or exact elements that have an exp (Decimal, Dual over Decimal, Logarithm)
 
     Returns
     -------
@@ -34,7 +34,7 @@ def sigmoid(x: Array) -> Array:
 
     Raises
     ------
-    DTypeError : x is no array of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
@@ -57,7 +57,7 @@ def sigmoid_backward(dy: Array, x: Array) -> tuple[Array]:
 
 
 class Sigmoid(Layer):
-    """Layer form of `sigmoid`; no parameters.
+    """Layer form of `sigmoid`, without parameters.
 
     >>> Sigmoid()(np.zeros(1))
     array([0.5])

@@ -1,8 +1,9 @@
-r"""Softmax and cross-entropy in one: the loss of a classifier.
+r"""Softmax and cross-entropy in one step: the loss of a classifier.
 
     L_n = log Σ_k exp(X[n,k]) − X[n,t_n],     dL_n/dX[n,k] = softmax(X)[n,k] − [k = t_n]
 
-The largest logit is subtracted first, so that exp cannot overflow. Source: torch.nn.functional.cross_entropy.
+The largest logit of each row is subtracted first, so that exp cannot overflow. Source:
+torch.nn.functional.cross_entropy.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ __all__ = ["SoftmaxCrossEntropy", "softmax_cross_entropy", "softmax_cross_entrop
 
 @layer_function
 def softmax_cross_entropy(x: Array, *, target: Array, reduction: str = "mean") -> Array:
-    """Mean or sum over the batch of −log softmax(x)[target].
+    """The mean or the sum of −log softmax(x)[target] over the batch.
 
     Parameters
     ----------
     x : (N, K) logits, floats or exact elements that have exp and log (Decimal, Dual over Decimal)
-    target : (N,) integers in [0, K), the right classes
-    reduction : "mean" (NaN of an empty batch) or "sum"
+    target : (N,) integers in [0, K), the correct classes
+    reduction : "mean" (NaN for an empty batch) or "sum"
 
     Returns
     -------
@@ -35,9 +36,9 @@ def softmax_cross_entropy(x: Array, *, target: Array, reduction: str = "mean") -
 
     Raises
     ------
-    ShapeError : x is not 2-D or target not (N,).
-    DTypeError : x is not of floats or exact elements, or target not of integers.
-    OptionError : a target is no class, or reduction is unknown.
+    ShapeError : x is not 2-D, or target is not (N,).
+    DTypeError : x is not an array of floats or exact elements, or target is not an array of integers.
+    OptionError : a target is not a class, or reduction is unknown.
 
     >>> softmax_cross_entropy(np.array([[0.0, 0.0], [1000.0, 0.0]]), target=np.array([1, 0]), reduction="sum")
     array(0.69314718)
@@ -52,7 +53,7 @@ def softmax_cross_entropy(x: Array, *, target: Array, reduction: str = "mean") -
 
 @layer_function
 def softmax_cross_entropy_backward(dy: Array, x: Array, *, target: Array, reduction: str = "mean") -> tuple[Array]:
-    """(dx,) = (dy · (softmax(x) − one-hot target),), over N for a mean; dy is 0-d.
+    """(dx,) = (dy · (softmax(x) − one-hot target),), divided by N for a mean; dy is 0-d.
 
     >>> softmax_cross_entropy_backward(np.array(4.0), np.zeros((1, 2)), target=np.array([1]))
     (array([[ 2., -2.]]),)
@@ -66,8 +67,8 @@ def softmax_cross_entropy_backward(dy: Array, x: Array, *, target: Array, reduct
 
 
 def _shifted(x: Array) -> Array:
-    """x less the largest of its row: at most 0."""
-    with np.errstate(over="ignore"):  # −∞ is right for a logit that far below
+    """x minus the largest logit of its row: at most 0."""
+    with np.errstate(over="ignore"):  # −∞ is the correct result for a logit so far below
         return x - x.max(axis=1, keepdims=True)
 
 
@@ -84,7 +85,7 @@ def _expect(function: str, x: Array, target: Any, reduction: str) -> None:
 
 
 class SoftmaxCrossEntropy(Layer):
-    """Layer form of `softmax_cross_entropy`: called with logits and targets; `backward` starts the chain.
+    """Layer form of `softmax_cross_entropy`, called with logits and targets; its `backward` starts the chain rule.
 
     >>> loss = SoftmaxCrossEntropy()
     >>> loss(np.zeros((1, 2)), np.array([1])), loss.backward()
@@ -107,7 +108,7 @@ class SoftmaxCrossEntropy(Layer):
     __call__ = forward  # type: ignore[assignment]
 
     def backward(self, dy: Array | None = None) -> Array:
-        """dx for dy, by default 1."""
+        """The gradient with respect to the logits; dy is 1 by default."""
         x = self._seen()
         dy = np.ones((), x.dtype) if dy is None else dy
         return softmax_cross_entropy_backward(dy, x, target=self._target, **self.options)[0]

@@ -2,9 +2,9 @@ r"""The hyperbolic tangent, elementwise.
 
     tanh(x) = (1 − exp(−2x))/(1 + exp(−2x)) = 2σ(2x) − 1,     tanh'(x) = 1 − tanh²(x) = 1/cosh²(x)
 
-The lecture's form 2σ(2x) − 1 cancels near 0. With p = exp(2·min(x, 0)) − 1 and q = exp(2·min(−x, 0)) − 1, one of which
-is 0, tanh = (p − q)/(2 + p + q) does not. Both come from s = exp(·) − 1 as s·(2 + s), for twice x may overflow.
-Source: the lecture, "Three activations".
+The lecture's form 2σ(2x) − 1 cancels near 0. Let p = exp(2·min(x, 0)) − 1 and q = exp(2·min(−x, 0)) − 1, one of which
+is 0. Then tanh = (p − q)/(2 + p + q) does not cancel. Both are computed from s = exp(·) − 1 as s·(2 + s), because
+doubling x could overflow. Source: the lecture, "Three activations".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def tanh(x: Array) -> Array:
 
     Parameters
     ----------
-    x : any shape, floats or exact elements that have an exp (Decimal, Dual over Decimal)
+    x : any shape, floats or exact elements that have an expm1 (Decimal, Dual over Decimal, Logarithm)
 
     Returns
     -------
@@ -33,7 +33,7 @@ def tanh(x: Array) -> Array:
 
     Raises
     ------
-    DTypeError : x is no array of floats or exact elements.
+    DTypeError : x is not an array of floats or exact elements.
 
     >>> tanh(np.array([-1000.0, 0.0, 1e-300]))
     array([-1.e+000,  0.e+000,  1.e-300])
@@ -58,7 +58,7 @@ def tanh_backward(dy: Array, x: Array) -> tuple[Array]:
 
 
 class Tanh(Layer):
-    """Layer form of `tanh`; no parameters.
+    """Layer form of `tanh`, without parameters.
 
     >>> Tanh()(np.zeros(1))
     array([0.])

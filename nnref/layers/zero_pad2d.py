@@ -2,8 +2,9 @@ r"""Explicit zero padding, NCHW.
 
     Y[n, c, i + top, j + left] = X[n,c,i,j],    Y = 0 elsewhere
 
-A layer of its own because folding it into the next layer's padding is right for a convolution and for an average pool
-that counts its padding, and wrong for others: a max pool pads with −∞. Source: torch.nn.ZeroPad2d.
+It is a layer of its own because it cannot always be folded into the padding of the next layer. The fold is right for a
+convolution and for an average pool that counts its padding. It is wrong for a max pool, which pads with −∞. Source:
+torch.nn.ZeroPad2d.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def zero_pad2d(x: Array, *, padding: Any) -> Array:
     Raises
     ------
     ShapeError, DTypeError : x has the wrong shape or dtype.
-    OptionError : padding is negative or no number of pixels.
+    OptionError : padding is negative, or not a number of pixels.
 
     >>> zero_pad2d(np.ones((1, 1, 1, 2)), padding=((0, 1), (2, 0)))
     array([[[[0., 0., 1., 1.],
@@ -49,7 +50,7 @@ def zero_pad2d(x: Array, *, padding: Any) -> Array:
 
 @layer_function
 def zero_pad2d_backward(dy: Array, x: Array, *, padding: Any) -> tuple[Array]:
-    """(dx,): the part of dy that lies on the image; x supplies only its shape.
+    """(dx,): the part of dy that lies on the image; only the shape of x matters.
 
     >>> zero_pad2d_backward(np.arange(4.0).reshape(1, 1, 1, 4), np.ones((1, 1, 1, 2)), padding=(0, 1))
     (array([[[[1., 2.]]]]),)
@@ -69,7 +70,7 @@ def _plan(function: str, x: Array, padding: Any) -> tuple[tuple[int, ...], tuple
 
 
 class ZeroPad2d(Layer):
-    """Layer form of `zero_pad2d`; no parameters.
+    """Layer form of `zero_pad2d`, without parameters.
 
     >>> ZeroPad2d(1)(np.zeros((1, 3, 8, 8))).shape
     (1, 3, 10, 10)
