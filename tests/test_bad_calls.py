@@ -190,7 +190,8 @@ BAD_CALLS = [
         (X, WD[:6]),
         {},
         ShapeError,
-        "depthwise_conv2d: weight must be (C*M, 1, kh, kw), where C*M is a multiple of the 4 channels of x, got shape (6, 1, 3, 3)",
+        "depthwise_conv2d: weight must be (C*M, 1, kh, kw), where C*M is a multiple of the 4 channels of x, "
+        "got shape (6, 1, 3, 3)",
     ),
     (
         depthwise_conv2d,
@@ -562,7 +563,8 @@ BAD_CALLS = [
         ({"weight": np.ones((1, 2)), "scale": V},),
         {},
         StateError,
-        "Linear.load_state_dict: state must be a mapping with the names ['bias', 'weight'], got missing ['bias'], unknown ['scale']",
+        "Linear.load_state_dict: state must be a mapping with the names ['bias', 'weight'], "
+        "got missing ['bias'], unknown ['scale']",
     ),
     (
         Linear(2, 1).load_state_dict,
@@ -590,7 +592,8 @@ BAD_CALLS = [
         ({"weight": np.ones((1, 2))},),
         {},
         StateError,
-        "Sequential.load_state_dict: state must be a mapping with the names ['0.weight'], got missing ['0.weight'], unknown ['weight']",
+        "Sequential.load_state_dict: state must be a mapping with the names ['0.weight'], "
+        "got missing ['0.weight'], unknown ['weight']",
     ),
 ]
 

@@ -1,28 +1,29 @@
-"""Element types for object arrays: run the source of a layer over another arithmetic.
+"""Element types for object arrays: they run the source of a layer in another arithmetic.
 
-=============  ======================================================  ========================
-elements       arrays of them                                          the layer then gives
-=============  ======================================================  ========================
+=============  ======================================================  ===========================
+elements       how to make arrays of them                              what a layer then computes
+=============  ======================================================  ===========================
 `Rational`     `rationals`                                             the exact value
-`Polynomial`   `variables`                                             a formula: a proof
+`Polynomial`   `variables`                                             a formula, hence a proof
 `Dual`         `dual_variables`, read by `derivative` and `gradient`   the exact derivative
-`MaxPlus`      `max_plus`                                              max where it says ``+``
-`Logarithm`    of any exact q                                          exact σ and tanh, at ±ln q
-`Degree`       of a numerator and a denominator                        the degree of its formula
+`MaxPlus`      `max_plus`                                              a maximum in place of a sum
+`Logarithm`    ±ln q for any exact q                                   exact σ and tanh at ±ln q
+`Degree`       from a numerator's and a denominator's degree           the degree of its formula
 Decimal        `decimals`, inside `fifty_digits`                       the value to 50 digits
-=============  ======================================================  ========================
+=============  ======================================================  ===========================
 
-What an element type must offer, for one of your own:
+An element type of your own must offer:
 
 - ``zero()``, the additive zero of its arithmetic, and ``constant(value)``, the element with the
-  exact value of an int, a float or a Fraction. nnref never writes a 0 of its own into an array.
-- ``+`` and ``*`` among elements, as much of ``-``, ``/`` and ``**`` as the layers in question use,
-  and the same with an int on either side (but for `MaxPlus`, where an int has no clear meaning).
-- ``NotImplemented`` from an operator for all else, floats above all: exactness must not leak away.
-- ``==`` and ``hash`` that agree; for layers that choose a branch, such as relu and max pooling,
-  also ``< <= > >=``, with ``float("-inf")`` too.
-- methods ``sqrt()``, ``exp()``, ``expm1()``, ``log()`` where they exist: NumPy's functions of
-  those names call them.
+  exact value of an int, a float or a Fraction. nnref never writes its own 0 into an array.
+- ``+`` and ``*`` between elements, and as much of ``-``, ``/`` and ``**`` as the layers use; the
+  same with an int on either side. (`MaxPlus` refuses ints, because their meaning is not clear.)
+- ``NotImplemented`` from an operator for anything else, above all for floats: exactness must not
+  leak away.
+- ``==`` and ``hash`` that agree. Layers that choose a branch, such as relu and max pooling, also
+  need ``< <= > >=``, which must accept ``float("-inf")``.
+- methods ``sqrt()``, ``exp()``, ``expm1()`` and ``log()`` where the functions exist: NumPy's
+  functions of the same names call them.
 
 >>> import numpy as np
 >>> x, w = variables("x", 2), variables("w", 2)

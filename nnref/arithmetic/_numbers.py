@@ -1,4 +1,4 @@
-"""What a Dual or a substitution asks of a number that may be a float, a Decimal or an element."""
+"""Constants and functions for a number that may be a float, a Decimal or an element."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["apply", "constant_like"]
 
 
 def constant_like(like: Any, value: Any) -> Any:
-    """`value`, an int, float or Fraction, in the arithmetic of the number `like`.
+    """`value`, an int, a float or a Fraction, in the arithmetic of the number `like`.
 
     >>> constant_like(Decimal(3), 0.5)
     Decimal('0.5')
@@ -25,7 +25,7 @@ def constant_like(like: Any, value: Any) -> Any:
 
 
 def apply(function: str, number: Any) -> Any:
-    """``function(number)``, one of sqrt, exp, expm1 and log, in the arithmetic of `number`.
+    """``function(number)`` in the arithmetic of `number`, where `function` is "sqrt", "exp", "expm1" or "log".
 
     >>> apply("sqrt", 4.0), apply("log", Decimal(1))
     (2.0, Decimal('0'))

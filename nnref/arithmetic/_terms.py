@@ -1,8 +1,8 @@
-"""The terms of a polynomial: a dict from monomials to coefficients that are not 0.
+"""The terms of a polynomial: a dict from monomials to nonzero coefficients.
 
-A monomial is the sorted tuple of its variables, each as often as its exponent says: ``a*b^2`` is
-``("a", "b", "b")``. A coefficient is an int as long as no division has made it a Rational, because
-ints are fast.
+A monomial is the sorted tuple of its variables, each repeated as often as its exponent says:
+``a*b^2`` is ``("a", "b", "b")``. A coefficient is an int, which is fast, until a division makes it a
+Rational.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Terms = dict[Monomial, Coefficient]
 
 
 def sum_of_terms(left: Terms, right: Terms) -> Terms:
-    """The terms of the sum; those that cancel are left out.
+    """The terms of the sum, without those that cancel.
 
     >>> sum_of_terms({("a",): 1, (): 2}, {("a",): -1})
     {(): 2}
@@ -38,13 +38,13 @@ def sum_of_terms(left: Terms, right: Terms) -> Terms:
 
 
 def product_of_terms(left: Terms, right: Terms) -> Terms:
-    """The terms of the product; those that cancel are left out.
+    """The terms of the product, without those that cancel.
 
     >>> product_of_terms({("b",): 2}, {("a",): 3, ("c",): 5})
     {('a', 'b'): 6, ('b', 'c'): 10}
     """
     few, many = (left, right) if len(left) < len(right) else (right, left)
-    if len(few) == 1:  # the usual case, and nothing can cancel
+    if len(few) == 1:  # the usual case, in which nothing can cancel
         ((a, factor),) = few.items()
         return {tuple(sorted(a + b)): factor * coefficient for b, coefficient in many.items()}
     result: Terms = {}
@@ -56,7 +56,7 @@ def product_of_terms(left: Terms, right: Terms) -> Terms:
 
 
 def quotient_of_terms(terms: Terms, monomial: Monomial) -> Terms | None:
-    """The terms divided by a monomial, or None where it does not divide all of them.
+    """The terms divided by a monomial, or None if it does not divide all of them.
 
     >>> quotient_of_terms({("a", "b"): 6, ("a", "a"): 1}, ("a",))
     {('b',): 6, ('a',): 1}
@@ -73,7 +73,7 @@ def quotient_of_terms(terms: Terms, monomial: Monomial) -> Terms | None:
 
 
 def written(terms: Mapping[Monomial, Coefficient]) -> str:
-    """The polynomial with these terms, highest degree first; the same text whatever their order.
+    """The polynomial with these terms, highest degree first; their order in the dict does not matter.
 
     >>> written({(): 1, ("b", "b"): Rational(-1, 2), ("x[10]",): 3, ("x[9]",): -1})
     '-1/2*b^2 - x[9] + 3*x[10] + 1'

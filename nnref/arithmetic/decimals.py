@@ -1,8 +1,8 @@
-"""`decimal.Decimal` at fifty digits, for layers with an exponential or a logarithm in them.
+"""`decimal.Decimal` at fifty digits, for layers that contain an exponential or a logarithm.
 
-The elements are plain `decimal.Decimal`, which is C and fast, has `exp`, `sqrt` and `ln`, and
-already refuses arithmetic with a float. Here is what it lacks: a context to compute in, arrays, and
-the two functions that must not be written as ``exp(x) - 1`` and ``ln(1 + x)``.
+The elements are plain `decimal.Decimal`, which is fast, has `exp`, `sqrt` and `ln`, and already
+refuses arithmetic with floats. This module adds a context to compute in and arrays; `expm1` and
+`log1p` come from `nnref.decimal_functions`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ __all__ = ["decimal", "decimals", "expm1", "fifty_digits", "log1p"]
 def fifty_digits(digits: int = 50) -> Iterator[Context]:
     """Compute with `decimal.Decimal` to `digits` significant digits inside the ``with`` block.
 
-    The range of exponents is as wide as it gets, so that an exponential neither overflows nor
-    vanishes early. A division by zero, an overflow or an operation without a value (inf - inf)
-    raises: a reference that is nan is no reference.
+    The range of exponents is as wide as possible, so that an exponential neither overflows nor
+    underflows early. A division by zero, an overflow or an operation without a value (inf - inf)
+    raises an error, because nan is useless as a reference.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def fifty_digits(digits: int = 50) -> Iterator[Context]:
 
     Raises
     ------
-    OptionError : `digits` is no int, or below 1.
+    OptionError : `digits` is not an int, or is below 1.
 
     Examples
     --------
@@ -70,13 +70,13 @@ def fifty_digits(digits: int = 50) -> Iterator[Context]:
 def decimal(value: Any) -> Decimal:
     """`value` as a Decimal.
 
-    Exact for int, float, Decimal and str; a Fraction, a Rational and a NumPy longdouble are
-    rounded to the digits of the current context.
+    The result is exact for int, float, Decimal and str. A Fraction, a Rational and a NumPy
+    longdouble are rounded to the digits of the current context.
 
     Raises
     ------
-    DTypeError : `value` is no number and no string.
-    OptionError : `value` is a string that is no number.
+    DTypeError : `value` is neither a number nor a string.
+    OptionError : `value` is a string that does not denote a number.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def decimal(value: Any) -> Decimal:
         return Decimal(value)
     if isinstance(value, str):
         with localcontext() as context:
-            context.traps[InvalidOperation] = False  # "one" becomes nan
+            context.traps[InvalidOperation] = False  # so that "one" becomes nan
             parsed = Decimal(value)
         if parsed.is_nan() and "nan" not in value.lower():
             refuse(OptionError, "decimal", "value", "a number", repr(value))
@@ -103,7 +103,7 @@ def decimal(value: Any) -> Decimal:
 
 
 def decimals(array: ArrayLike) -> NDArray[Any]:
-    """Every element of `array` as a `decimal.Decimal`, floats by their exact binary value.
+    """Every element of `array` as a `decimal.Decimal`; a float counts by its exact binary value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Degrees of rational functions, as one more arithmetic: what the Schwartz–Zippel bound needs to know of a law."""
+"""Degrees of rational functions as an arithmetic: they give the degree of a law for the Schwartz–Zippel bound."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["Degree"]
 
 
 class Degree:
-    """Upper bounds on the degrees of a numerator and a denominator; numbers have 0 and 0.
+    """Upper bounds on the degrees of a numerator and a denominator; both are 0 for a number.
 
-    A law run over them tells the degree of its outputs, whatever layers it goes through.
+    A law that runs over them gives the degrees of its outputs, whatever layers it contains.
 
     >>> x = Degree(1)
     >>> x * x - 3, (x + 1) / (x * x)
@@ -23,11 +23,11 @@ class Degree:
         self.above, self.below = above, below
 
     def zero(self) -> Degree:
-        """That of a number."""
+        """The degree of a number."""
         return Degree()
 
     def constant(self, value: Any) -> Degree:
-        """That of a number."""
+        """The degree of a number."""
         return Degree()
 
     def __add__(self, other: Any) -> Degree:

@@ -1,11 +1,11 @@
-"""Dual numbers: a value together with its whole gradient, by the rules of differentiation.
+"""Dual numbers: a value and its whole gradient, computed by the rules of differentiation.
 
     (f, f') + (g, g') = (f + g, f' + g')        (f, f') * (g, g') = (fg, f'g + fg')
 
-One run of a layer over them gives the exact derivative of every output by every input, without a
-step size, if the values are `Rational` (or to fifty digits if they are Decimal). The gradient is a
-dict that holds only the variables an element depends on.
-W. K. Clifford, Preliminary sketch of biquaternions, Proc. London Math. Soc. 4 (1873).
+One run of a layer over dual numbers gives the derivative of every output by every input, without a
+step size: exactly if the values are `Rational`, to fifty digits if they are Decimal. The gradient is
+a dict that holds only the variables on which an element depends. Source: W. K. Clifford, Preliminary
+sketch of biquaternions, Proc. London Math. Soc. 4 (1873).
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ def _comparison(relation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], An
 class Dual:
     """A value and its partial derivatives. Immutable.
 
-    Compares, and hashes, by its value alone: that decides which branch a layer takes. Mixes with
-    the numbers that its value mixes with, which are constants.
+    Comparison and hash use the value alone, which decides the branch that a layer takes. A Dual
+    mixes with the numbers that its value mixes with; they are constants.
 
-    ``abs`` has no derivative at 0 and raises an ArithmeticError there, also where a later step
-    makes the whole smooth: ``exp(-abs(x))`` inside a sigmoid is one such route.
+    ``abs`` has no derivative at 0 and raises an ArithmeticError there, even if a later step makes
+    the whole smooth, as with ``exp(-abs(x))`` in a sigmoid.
 
     Parameters
     ----------
     value : Rational, Decimal or float, or an int, which becomes a Rational
-    gradient : mapping from variables to partial derivatives, 0 where absent; ints enter the arithmetic of the value
+    gradient : mapping from variables to partial derivatives, which are 0 where absent; an int enters the arithmetic of
+        the value
 
     Examples
     --------
@@ -144,7 +145,7 @@ class Dual:
         n = int(exponent)
         if n < 0:
             return 1 / self**-n
-        if n < 2:  # where the value is 0, a Decimal has no 0**0
+        if n < 2:  # apart, because a Decimal has no 0**0
             return self if n else self.constant(1)
         return _of(self.value**n, _scaled(n * self.value ** (n - 1), self._gradient))
 
@@ -154,7 +155,7 @@ class Dual:
         return -self if self.value < 0 else self
 
     def sqrt(self) -> Dual:
-        """The square root; its derivative at 0 is a ZeroDivisionError.
+        """The square root; at 0 its derivative raises a ZeroDivisionError.
 
         >>> Dual(4.0, {"x": 1.0}).sqrt()
         Dual(2.0, {'x': 0.25})
@@ -205,7 +206,7 @@ class Dual:
 
 
 def _of(value: Any, slopes: Gradient) -> Dual:
-    """The Dual that shares `slopes`, which nobody changes from now on."""
+    """The Dual that shares `slopes`, which must not change any more."""
     dual: Dual = object.__new__(Dual)
     dual.value = value
     dual._gradient = slopes

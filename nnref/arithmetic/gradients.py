@@ -1,4 +1,4 @@
-"""Arrays of `Dual` numbers: variables to start with, and derivatives to read off at the end."""
+"""Arrays of `Dual` numbers: how to make variables, and how to read derivatives from a result."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["derivative", "dual_variables", "gradient"]
 
 
 def dual_variables(name: str, values: ArrayLike) -> NDArray[Any]:
-    """An array whose every element is a variable of its own, with the value in `values`.
+    """An array in which every element is a variable of its own, with its value from `values`.
 
-    The key of a variable is ``(name, index)``, with the index a tuple of int.
+    The key of a variable is ``(name, index)``, where the index is a tuple of int.
 
     Parameters
     ----------
     name : str
-    values : array of Rational, Fraction, int (which become Rational), Decimal or float
+    values : array of Rational, Fraction or int (which become Rational), Decimal or float
 
     Returns
     -------
@@ -33,7 +33,7 @@ def dual_variables(name: str, values: ArrayLike) -> NDArray[Any]:
 
     Raises
     ------
-    DTypeError : an element is no number.
+    DTypeError : an element is not a number.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def derivative(y: Any, key: Hashable) -> Any:
 
     Raises
     ------
-    DTypeError : an element of `y` is no Dual.
+    DTypeError : an element of `y` is not a Dual.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def derivative(y: Any, key: Hashable) -> Any:
 
 
 def gradient(y: Any, name: str, shape: int | tuple[int, ...]) -> NDArray[Any]:
-    """The partial derivatives of the scalar `y` by all variables of the array `name`.
+    """The partial derivatives of the scalar `y` by all variables of the array called `name`.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def gradient(y: Any, name: str, shape: int | tuple[int, ...]) -> NDArray[Any]:
 
     Returns
     -------
-    object array of shape `shape`; the zero of the arithmetic where `y` does not depend on it
+    object array of shape `shape`, with the zero of the arithmetic where `y` does not depend on a variable
 
     Raises
     ------
-    DTypeError : `y` is no Dual.
+    DTypeError : `y` is not a Dual.
 
     Examples
     --------

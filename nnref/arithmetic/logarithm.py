@@ -1,7 +1,7 @@
 """Logarithms of rational numbers: an arithmetic in which exponentials are exact.
 
-For x = ln q the values σ(x) and tanh(x) are rational functions of q. So the layers, run on such x, give exact results,
-and an identity between them is one between rational functions of e^|x|, on either side of 0.
+For x = ln q the values σ(x) and tanh(x) are rational functions of q, so the layers compute them exactly. An identity
+between such layers is, on each side of 0, an identity between rational functions of e^|x|.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["Logarithm"]
 class Logarithm:
     """The number ±ln q for an exact q > 1. Immutable.
 
-    It has what σ, tanh and their derivatives ask of x: a sign, integer multiples and an exponential, which is an
-    element of q's arithmetic; so are the constants that a layer mixes with it.
+    It offers what σ, tanh and their derivatives need of x: a sign, integer multiples and an exponential. The
+    exponential, and the constants that a layer combines with it, are elements of the arithmetic of q.
 
     Parameters
     ----------
-    q : an element of any exact arithmetic; it counts as above 1 without being asked
-    negative : bool, for −ln q
+    q : an element of any exact arithmetic, assumed to be greater than 1
+    negative : bool, whether the number is −ln q
 
     >>> from nnref import tanh
     >>> from nnref.arithmetic import rational
@@ -70,7 +70,7 @@ class Logarithm:
     __rmul__ = __mul__
 
     def _side(self, other: Any) -> int | None:
-        """-1, 0 or 1 where the signs alone tell which of two is smaller, None where they do not."""
+        """-1, 0 or 1 if the signs alone tell which of the two is smaller, else None."""
         theirs = other.sign if isinstance(other, Logarithm) else 0 if other == 0 else None
         if theirs is None or self.sign == theirs != 0:
             return None

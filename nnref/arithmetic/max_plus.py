@@ -1,10 +1,12 @@
-"""The max-plus semiring: ``+`` is the maximum, ``*`` is the sum of the reals.
+"""The max-plus semiring: ``+`` is the maximum, and ``*`` is the sum of real numbers.
 
-Both are associative and commutative, ``*`` distributes over ``+``, zero is -inf and one is 0. A
-layer that is written in ``+`` and ``*`` alone runs over it unchanged: a convolution whose kernel is
-all ones, ``MaxPlus(0)``, is then a max pooling. There is no subtraction: nothing undoes a maximum.
+Both are associative and commutative, and ``*`` distributes over ``+``. Zero is -inf and one is 0. A
+layer that is written in ``+`` and ``*`` alone runs over the semiring unchanged: a convolution whose
+kernel is all ones, ``MaxPlus(0)``, is then a max pool. There is no subtraction, because nothing
+undoes a maximum.
 
-F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat, Synchronization and Linearity, 1992, chapter 3.
+Source: F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat, Synchronization and Linearity, 1992,
+chapter 3.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ MINUS_INFINITY = float("-inf")
 class MaxPlus:
     """One element of the max-plus semiring.
 
-    Only MaxPlus mixes with MaxPlus: an int 0 could mean the payload 0, which is *one*, or the zero
-    of the semiring, which is -inf.
+    It mixes only with MaxPlus, because an int 0 could mean two things: the payload 0, which is the
+    semiring's *one*, or the semiring's zero, which is -inf.
 
     Parameters
     ----------
-    payload : int, float, Fraction, Rational or Decimal; nan is handed on by ``+`` and ``*``
+    payload : int, float, Fraction, Rational or Decimal; ``+`` and ``*`` propagate nan
 
     Examples
     --------
@@ -46,7 +48,7 @@ class MaxPlus:
         self.payload = payload
 
     def zero(self) -> MaxPlus:
-        """The additive zero, -inf: no maximum notices it, and it annihilates every product.
+        """The additive zero, -inf: it changes no maximum and annihilates every product.
 
         >>> MaxPlus(3).zero()
         MaxPlus(-inf)
@@ -72,7 +74,7 @@ class MaxPlus:
         if not isinstance(other, MaxPlus):
             return NotImplemented
         for one, another in (self, other), (other, self):
-            # -inf is a float, which an exact payload would refuse; and -inf * inf is -inf here
+            # an exact payload would refuse the float -inf; and -inf * inf is -inf here
             if one.payload == MINUS_INFINITY and another.payload == another.payload:
                 return one
         return MaxPlus(self.payload + other.payload)

@@ -1,8 +1,8 @@
 """Polynomials in many variables with rational coefficients.
 
-A layer that runs over them returns, in every element of its output, the formula of that element.
-Two layers that return equal polynomials agree for all values of the variables: equality,
-coefficient by coefficient, is a proof.
+A layer that runs over polynomials returns in every element of its output the formula of that
+element. If two layers return equal polynomials, they agree for all values of the variables: equality
+of all coefficients is a proof.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ __all__ = ["Polynomial", "variables"]
 class Polynomial:
     """A polynomial; immutable, hashable, and equal to a number if it is that constant.
 
-    ``+ - *`` with polynomials, ints and Fractions, ``/`` by a number or by a product of variables that divides every
-    term (so what is proved of a quotient is proved where none of them is 0), ``**`` by an int from 0 on.
-    Comparison for order is a TypeError, as is arithmetic with a float. ``Polynomial(value)`` is a
-    constant; `variable` and `variables` are where all others begin.
+    ``+ - *`` take polynomials, ints and Fractions, and ``**`` takes an int of at least 0. ``/`` takes a number, or a
+    product of variables that divides every term; a proof about such a quotient holds where no divisor is 0.
+    Order comparisons and arithmetic with floats are TypeErrors. ``Polynomial(value)`` is a constant; `variable` and
+    `variables` make the others.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Polynomial:
     True
     >>> x < y
     Traceback (most recent call last):
-    TypeError: polynomials have no order: it depends on the values of the variables
+    TypeError: polynomials have no order, because it depends on the values of the variables
     """
 
     __slots__ = ("_terms",)
@@ -55,7 +55,7 @@ class Polynomial:
 
     @staticmethod
     def variable(name: str) -> Polynomial:
-        """The polynomial that is the one variable `name`.
+        """The polynomial that consists of the variable `name`.
 
         >>> Polynomial.variable("x") * 3
         3*x
@@ -80,7 +80,7 @@ class Polynomial:
 
     @property
     def terms(self) -> Mapping[Monomial, Coefficient]:
-        """The coefficients, none of them 0, by monomial: read-only.
+        """The nonzero coefficients by monomial, read-only.
 
         >>> dict((Polynomial.variable("x") ** 2 / 3).terms)
         {('x', 'x'): Rational(1, 3)}
@@ -98,7 +98,7 @@ class Polynomial:
 
     @property
     def degree(self) -> int:
-        """The total degree; 0 for a constant, and -1 for the zero polynomial.
+        """The total degree: 0 for a constant, -1 for the zero polynomial.
 
         >>> (Polynomial.variable("x") ** 2 * Polynomial.variable("y") + 1).degree
         3
@@ -130,11 +130,11 @@ class Polynomial:
         return _of(result)
 
     def substitute(self, values: Mapping[str, Any]) -> Any:
-        """The value where the variables in `values` have those values; others stay as they are.
+        """The value at the given values of variables; other variables stay as they are.
 
-        The values are elements of an arithmetic that divides by ints: Rational (which ints
-        become), Fraction, Polynomial, Dual, Decimal, float; so is the result, or a Polynomial
-        if variables are left.
+        The values are elements of an arithmetic that divides by ints: Rational, Fraction,
+        Polynomial, Dual, Decimal or float (an int becomes a Rational). The result is an element of
+        the same arithmetic, or a Polynomial if variables are left.
 
         >>> x, y = Polynomial.variable("x"), Polynomial.variable("y")
         >>> (x**2 + y / 2).substitute({"x": 3, "y": 5})
@@ -173,7 +173,7 @@ class Polynomial:
         monomial, coefficient = next(iter(divisor._terms.items()), ((), 0))
         terms = quotient_of_terms(self._terms, monomial) if len(divisor._terms) < 2 else None
         if terms is None:
-            raise ArithmeticError(f"division by {divisor}: the quotient is no polynomial")
+            raise ArithmeticError(f"division by {divisor}: the quotient is not a polynomial")
         inverse = 1 / rational(coefficient)
         return _of({monomial: _integral(inverse * c) for monomial, c in terms.items()})
 
@@ -209,7 +209,7 @@ class Polynomial:
         return bool(self._terms)
 
     def _no_order(self, _: Any) -> NoReturn:
-        raise TypeError("polynomials have no order: it depends on the values of the variables")
+        raise TypeError("polynomials have no order, because it depends on the values of the variables")
 
     __lt__ = __le__ = __gt__ = __ge__ = _no_order
 
@@ -218,7 +218,7 @@ class Polynomial:
 
 
 def _of(terms: Terms) -> Polynomial:
-    """The polynomial of `terms`, which are sorted and not 0 and belong to it from now on."""
+    """The polynomial that takes over `terms`, which must be sorted and nonzero."""
     polynomial: Polynomial = object.__new__(Polynomial)
     polynomial._terms = terms
     return polynomial
@@ -236,11 +236,11 @@ def _integral(number: Rational) -> Coefficient:
 
 
 def variables(name: str, shape: int | tuple[int, ...]) -> NDArray[Any]:
-    """An array whose every element is a variable of its own, named by its index.
+    """An array in which every element is a variable of its own, named by its index.
 
     Returns
     -------
-    object array of Polynomial, of shape `shape`; if that is (), its one element is called `name`
+    object array of Polynomial, of shape `shape`; if that is (), the only element is called `name`
 
     >>> x, w = variables("x", (2, 2)), variables("w", 2)
     >>> (x @ w)[0]

@@ -1,8 +1,8 @@
 """Exact rational numbers, with the square root of a perfect square.
 
-`fractions.Fraction` has no `sqrt`, and turns into a float as soon as it meets one. A `Rational`
-stays exact or raises. Sums and products follow Knuth, The Art of Computer Programming, volume 2,
-section 4.5.1: divide by common factors before the numbers are multiplied, not after.
+`fractions.Fraction` has no `sqrt`, and becomes a float as soon as it meets one. A `Rational` stays
+exact or raises an error. Sums and products divide by common factors before they multiply, not after.
+Source: Knuth, The Art of Computer Programming, volume 2, section 4.5.1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Rational", "rational", "rationals"]
 
 
 def _comparison(relation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
-    """`relation` as an operator; infinity and nan relate to every rational as they do to 0."""
+    """`relation` as an operator; infinity and nan compare with every rational as they do with 0."""
 
     def compare(self: Rational, other: Any) -> Any:
         if other.__class__ is not Rational:
@@ -41,8 +41,8 @@ def _comparison(relation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], An
 class Rational:
     """``numerator / denominator`` in lowest terms, closed under ``+ - * /`` and integer powers.
 
-    Equal, in value and hash, to the int or `fractions.Fraction` of the same value, and mixes with
-    both; arithmetic with a float is a TypeError, comparison with a float is exact. Immutable.
+    It mixes with int and `fractions.Fraction`, and has the same hash as an equal one. Arithmetic with a
+    float is a TypeError; comparison with a float is exact. Immutable.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Rational:
         return rational(value)
 
     def sqrt(self) -> Rational:
-        """The exact square root; an ArithmeticError where it is not rational.
+        """The exact square root; an ArithmeticError if it is not rational.
 
         >>> Rational(9, 4).sqrt()
         Rational(3, 2)
@@ -169,7 +169,7 @@ class Rational:
         return f"Rational({str(self).replace('/', ', ')})"
 
 
-numbers.Rational.register(Rational)  # so that Fraction and Decimal take it, and compare with it
+numbers.Rational.register(Rational)  # so that Fraction and Decimal accept it and compare with it
 
 
 def _in_lowest_terms(numerator: int, denominator: int) -> Rational:
@@ -210,7 +210,7 @@ def _operand(value: Any) -> Rational | None:
 
 
 def rational(value: Any) -> Rational:
-    """The exact value of a number, or of a string such as ``"1/3"`` or ``"0.1"``.
+    """The exact value of a number or of a string such as ``"1/3"`` or ``"0.1"``.
 
     Parameters
     ----------
@@ -218,8 +218,8 @@ def rational(value: Any) -> Rational:
 
     Raises
     ------
-    OptionError : infinity, nan, or a string that is no number.
-    DTypeError : anything else.
+    OptionError : infinity, nan, or a string that does not denote a number.
+    DTypeError : any other value.
 
     >>> rational("0.1"), rational(0.1) == rational("0.1")
     (Rational(1, 10), False)
@@ -237,11 +237,11 @@ def rational(value: Any) -> Rational:
 
 
 def rationals(array: ArrayLike) -> NDArray[Any]:
-    """Every element of `array` as a Rational, floats by their exact binary value.
+    """Every element of `array` as a Rational; a float counts by its exact binary value.
 
     Parameters
     ----------
-    array : of anything that `rational` takes, of any shape; errors are those of `rational`
+    array : array of values that `rational` takes, of any shape; errors are those of `rational`
 
     Returns
     -------

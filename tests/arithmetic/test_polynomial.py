@@ -218,10 +218,10 @@ def test_a_product_of_variables_divides_what_it_was_multiplied_with(p: Polynomia
     assert p * monomial / monomial == p
 
 
-def test_a_quotient_that_is_no_polynomial_is_refused() -> None:
+def test_a_quotient_that_is_not_a_polynomial_is_refused() -> None:
     x, y = Polynomial.variable("x"), Polynomial.variable("y")
     for above, below in ((x + 1, x), (x, x * x), (x * y, x + y), (Polynomial(1), x)):
-        with pytest.raises(ArithmeticError, match="the quotient is no polynomial"):
+        with pytest.raises(ArithmeticError, match="the quotient is not a polynomial"):
             above / below
     with pytest.raises(ZeroDivisionError):
         x / (x - x)
