@@ -1,4 +1,4 @@
-"""Which layers are convolutions: reductions from layers to layers, and claims about them, proved or refuted.
+"""Which layers are convolutions: reductions from layers to layers, and claims about them that are proved or refuted.
 
 >>> from nnref import BatchNorm2d, Conv2d
 >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, bias=False), BatchNorm2d(8).eval())

@@ -1,9 +1,10 @@
-"""Is a layer affine? Its matrix and offset, exactly, or a counterexample.
+"""Is a layer affine? The answer is its exact matrix and offset, or a counterexample.
 
-The layer runs over polynomials, a variable in every pixel: if all outputs have degree 1 at most, their coefficients
-are the matrix. If it cannot, because it compares, divides or takes roots of pixels, two images are looked for whose
-midpoint it does not map to the midpoint of their outputs: among small numbers, and on rays ever farther from 0, because
-a bias may put the kink of a ReLU anywhere. Over rationals, unless the layer has an exponential or an irrational root.
+The layer runs over polynomials, with a variable in every pixel. If all outputs have degree 1 at most, their
+coefficients are the matrix. A layer that compares, divides or takes roots of pixels cannot run over polynomials. Then
+two images are searched whose midpoint the layer does not map to the midpoint of their outputs: among small numbers, and
+on rays ever farther from 0, because a bias can put the kink of a ReLU anywhere. The search uses rational numbers unless
+the layer has an exponential or an irrational root; then it uses decimals.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class AffineMap:
     ----------
     matrix : (outputs, inputs) of Rational
     offset : (outputs,) of Rational
-    input_shape, output_shape : of the arrays before they are flattened
+    input_shape, output_shape : the shapes before flattening
     """
 
     matrix: Array
@@ -46,7 +47,7 @@ class AffineMap:
     output_shape: tuple[int, ...]
 
     def __call__(self, x: Array) -> Array:
-        """Apply the map to exact elements of `input_shape`."""
+        """Apply the map to an array of exact elements, of shape `input_shape`."""
         return np.asarray(self.matrix @ x.reshape(-1) + self.offset).reshape(self.output_shape)
 
 
@@ -55,14 +56,14 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
 
     Parameters
     ----------
-    layer : Layer, whose parameters count by their exact values; 1/√(σ² + ε) of a batch norm in evaluation counts as
-        the dtype of its parameters rounds it, and of exact parameters to fifty digits where it is irrational
-    shape : of the input, with the batch
+    layer : Layer; its parameters count by their exact values. In a batch norm in evaluation mode, 1/√(σ² + ε) counts
+        as rounded to the dtype of the parameters; if they are exact and the root is irrational, to fifty digits
+    shape : the shape of the input, with the batch
 
     Raises
     ------
     ArithmeticError : the layer compares, divides or takes roots, but no counterexample was found.
-    ShapeError, DTypeError, OptionError : as the layer's own.
+    ShapeError, DTypeError, OptionError : the layer refuses the input.
 
     >>> from nnref import AvgPool2d, ReLU
     >>> is_affine(AvgPool2d((1, 2), stride=1), (1, 1, 1, 3)).matrix
@@ -78,7 +79,7 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
     """
     try:
         y = in_arithmetic(layer, rational)(variables("x", shape))
-    except (TypeError, ArithmeticError) as error:  # no order, no division, no root of polynomials
+    except (TypeError, ArithmeticError) as error:  # polynomials have no order, few quotients and no roots
         return _counterexample(layer, shape, error)
     outputs = [p if isinstance(p, Polynomial) else Polynomial(p) for p in y.flat]
     if max((p.degree for p in outputs), default=0) > 1:
@@ -95,11 +96,12 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
 
 
 def as_matrix(layer: Layer, shape: tuple[int, ...]) -> AffineMap:
-    """The affine map of a layer, as `is_affine`, which must be one.
+    """The affine map of a layer that must be affine; parameters are those of `is_affine`.
 
     Raises
     ------
-    OptionError : it is not affine; the message has the counterexample.
+    OptionError : the layer is not affine; the message contains the counterexample.
+    ArithmeticError, ShapeError, DTypeError : as in `is_affine`.
 
     >>> from nnref import Flatten
     >>> as_matrix(Flatten(), (1, 2, 1, 1)).matrix
@@ -113,7 +115,7 @@ def as_matrix(layer: Layer, shape: tuple[int, ...]) -> AffineMap:
 
 
 def in_arithmetic(layer: Layer, element: Callable[[Any], Any]) -> Layer:
-    """A copy of a layer whose arrays hold exact elements, made from its own by `element`, such as `rational`.
+    """A copy of a layer whose arrays hold exact elements, which `element`, such as `rational`, makes from the layer's.
 
     >>> from nnref import Linear
     >>> in_arithmetic(Linear.from_arrays(weight=np.array([[0.5]])), rational).params["weight"]
@@ -135,17 +137,17 @@ def _converted(array: Array, element: Callable[[Any], Any]) -> Array:
 
 
 def _inv_std(var: Array, eps: Any) -> Array:
-    """1/√(σ² + ε), in fifty digits where it has none in the arithmetic of σ²."""
+    """1/√(σ² + ε); to fifty digits if the arithmetic of σ² does not contain it."""
     shifted = var + constant(eps, var)
     try:
         return np.asarray(1 / np.sqrt(shifted))
-    except ArithmeticError:  # no rational root
+    except ArithmeticError:  # the root is irrational
         with fifty_digits():
             return np.asarray(1 / np.sqrt(decimals(shifted)))
 
 
 def _counterexample(layer: Layer, shape: tuple[int, ...], error: Exception | None = None) -> Refutation:
-    """Two images whose midpoint is not mapped to the midpoint; `error` says why there is no formula."""
+    """Two images whose midpoint is not mapped to the midpoint; `error` says why the layer has no formula."""
     kind: type[Given] = SmallValues
     claim, farthest = _affinity(layer, shape, kind, rational), 84
     if not _is_defined(claim, shape):
@@ -153,13 +155,13 @@ def _counterexample(layer: Layer, shape: tuple[int, ...], error: Exception | Non
         claim, farthest = _affinity(layer, shape, kind, decimal), 3
     values = find_witness(claim, claim.cases[0], kind) or _on_a_ray(claim, kind, shape, farthest)
     if values is None:
-        reason = error or "its formula is no polynomial of degree 1"
-        raise ArithmeticError(f"is_affine: undecided for {layer!r} on {shape}: {reason}; yet no counterexample found")
+        reason = error or "its formula is not of degree 1"
+        raise ArithmeticError(f"is_affine: undecided for {layer!r} on {shape}: {reason}; no counterexample was found")
     return refutation(claim, kind, claim.cases[0], values)
 
 
 def _is_defined(claim: Claim, shape: tuple[int, ...]) -> bool:
-    """Whether the layer maps rationals to rationals, as it does at a random point: it has no exponential, no root."""
+    """Whether the layer maps rationals to rationals, tried at a random point: it has neither exponential nor root."""
     x, y = np.random.default_rng(0).integers(-99, 100, (2, *shape)).astype(object)
     try:
         claim.sides(Values({"x": x, "y": y}), claim.cases[0])
@@ -169,7 +171,7 @@ def _is_defined(claim: Claim, shape: tuple[int, ...]) -> bool:
 
 
 def _affinity(layer: Layer, shape: tuple[int, ...], kind: type[Given], element: Callable[[Any], Any]) -> Claim:
-    """That the layer is affine, in the arithmetic of `element`."""
+    """The claim that the layer is affine, in the arithmetic of `element`."""
 
     def midpoint_to_midpoint(layer: Layer, x: Array, y: Array) -> Sides:
         return layer(x + y) + layer(x - y), 2 * layer(x)
@@ -182,10 +184,11 @@ def _affinity(layer: Layer, shape: tuple[int, ...], kind: type[Given], element: 
 
 
 def _on_a_ray(claim: Claim, kind: type[Given], shape: tuple[int, ...], farthest: int) -> Values | None:
-    """A counterexample at 10, 100, … times a few small directions, up to 10 to the `farthest`.
+    """A counterexample at 10, 100, … times a few small directions, up to 10 to the power `farthest`.
 
-    From 0 and one step out, because an odd function has its midpoints right about 0. The quotient of two floats of 32
-    bits, which a kink may lie at, is below 10⁸⁴; where the arithmetic rounds, its error must not count as a difference.
+    The midpoint is 0 or one step out, because an odd function maps the midpoints about 0 correctly. `farthest` is 84 in
+    exact arithmetic, because a kink can lie at the quotient of two 32-bit floats, which is below 10⁸⁴. It is small in
+    decimals, because a rounding error must not count as a difference.
     """
     random = np.random.default_rng(0)
     directions = [np.ones(shape, int), *random.integers(-9, 10, (8, *shape))]

@@ -1,4 +1,4 @@
-"""Claims, and what settles them: a certificate that they hold, or a refutation with a counterexample."""
+"""Claims, and the two outcomes of `prove`: a certificate that a claim holds, or a refutation with a counterexample."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Claim:
 
     Attributes
     ----------
-    name : str, by which `prove` finds it
+    name : str, by which `prove` finds the claim
     statement : str, in LaTeX
     source : str
-    law : function of what `arguments` returns, which returns both sides
+    law : function that takes what `arguments` returns, and returns both sides of the statement
     arguments : function of a `Given` and a case, which returns the arguments of the law
-    cases : the shapes and options at which `nnref prove` settles it, smallest first
+    cases : the shapes and options at which `nnref prove` settles the claim, smallest first
     method : str, the name of the method
-    holds : bool, whether it does
+    holds : bool, whether the claim is true
     conditions : str, under which it holds
-    correction : str, for a false claim what is true instead, in LaTeX
-    reductions : names of the functions that it is about
-    lecture : numbers of the lecture's formulas that it settles
-    vary : for each key of a case the values that a thorough run draws from
+    correction : str, in LaTeX, what is true instead of a false claim
+    reductions : names of the functions that the claim is about
+    lecture : numbers of the lecture's formulas that the claim settles
+    vary : key of a case -> the values that a thorough run draws from
     """
 
     name: str
@@ -51,13 +51,13 @@ class Claim:
     vary: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     def sides(self, given: Given, case: Case) -> Sides:
-        """Both sides of the law, on what is given."""
+        """Both sides of the law, for the arrays and layers that `given` fills."""
         with given.context():
             return self.law(*self.arguments(given, **case))
 
 
 def claim(name: str, **fields: Any) -> Callable[[Callable[..., Sides]], Claim]:
-    """Make a `Claim` of the law below it, whose docstring is the statement; `fields` are the claim's others."""
+    """Make a `Claim` from the law below it; its docstring is the statement, and `fields` are the other fields."""
 
     def made(law: Callable[..., Sides]) -> Claim:
         return Claim(name, " ".join((law.__doc__ or "").split()), law=law, **fields)
@@ -67,16 +67,16 @@ def claim(name: str, **fields: Any) -> Callable[[Callable[..., Sides]], Claim]:
 
 @dataclass(frozen=True)
 class Certificate:
-    """That a claim holds, how that was shown, and how far it reaches; `verify` repeats it from these fields alone.
+    """A claim holds: how that was shown, and what it covers. `verify` repeats the work from these fields alone.
 
     Attributes
     ----------
     claim, method, arithmetic : str
-    cases : the shapes and options, one mapping each
-    evidence : str for each case, how much was compared
+    cases : the shapes and options, one mapping per case
+    evidence : for each case a str that says how much was compared
     covers, beyond : str, what is proved and what is not
-    proof : bool, whether the method proves it for all it covers, or tests it at random points
-    seed : int, of the random elements, if there are any
+    proof : bool, whether the method proves all that it covers, or tests it at random points
+    seed : int, of the random elements, if the method draws any
     conditions : str, under which the claim holds
     """
 
@@ -93,17 +93,17 @@ class Certificate:
 
     @property
     def verdict(self) -> str:
-        """Whether it is proved or tested."""
+        """Either "proved" or "tested"."""
         return "proved" if self.proof else "tested"
 
     def __str__(self) -> str:
-        """Readable, several lines."""
+        """A readable text of several lines."""
         lines = [f"{self.claim}: {self.verdict} ({self.method}, {self.arithmetic})", *_where(self.conditions)]
         lines += [f"  {written(case)}: {found}" for case, found in zip(self.cases, self.evidence, strict=True)]
         return "\n".join([*lines, f"  covers {self.covers}", f"  does not cover {self.beyond}"])
 
     def to_json(self) -> dict[str, Any]:
-        """As a dict of what JSON has."""
+        """A dict that JSON can represent."""
         return {"verdict": self.verdict, **asdict(self)}
 
     @classmethod
@@ -115,7 +115,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Refutation:
-    """That a claim does not hold, and values for which both sides differ; `verify` evaluates them again.
+    """A claim does not hold: values for which its two sides differ. `verify` evaluates them again.
 
     Attributes
     ----------
@@ -123,9 +123,9 @@ class Refutation:
     case : the shapes and options of the counterexample
     witness : name -> nested lists of numbers as str, the arrays of the counterexample
     left, right : the two sides as nested lists of str
-    difference : str, left − right as a formula where the method has one and it is short
-    correction : str, what is true instead, in LaTeX
-    conditions : str, under which the claim is said to hold, and the counterexample keeps
+    difference : str, left − right as a formula, if the method has formulas and this one is short
+    correction : str, in LaTeX, what is true instead
+    conditions : str, under which the claim is said to hold; the counterexample satisfies them
     """
 
     claim: str
@@ -142,7 +142,7 @@ class Refutation:
     verdict = "refuted"
 
     def __str__(self) -> str:
-        """Readable, several lines."""
+        """A readable text of several lines."""
         lines = [f"{self.claim}: refuted ({self.method}, {self.arithmetic})", *_where(self.conditions)]
         lines += [f"  {written(self.case)}"]
         lines += [f"  {name} = {written(values)}" for name, values in self.witness.items()]
@@ -151,7 +151,7 @@ class Refutation:
         return "\n".join(lines + ([f"  right is {self.correction}"] if self.correction else []))
 
     def to_json(self) -> dict[str, Any]:
-        """As a dict of what JSON has."""
+        """A dict that JSON can represent."""
         return {"verdict": self.verdict, **asdict(self)}
 
     @classmethod
@@ -165,7 +165,7 @@ def _where(conditions: str) -> list[str]:
 
 
 def written(value: Any) -> str:
-    """A case or nested lists of numbers, as short as they get: ``image 1×2, stride 2``, ``[[1 2] [0 1/2]]``."""
+    """A case or nested lists of numbers in short form: ``image 1×2, stride 2``, ``[[1 2] [0 1/2]]``."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_option(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
-"""What a claim is given: arrays and layers, filled by the method that settles it.
+"""What a claim is given: arrays and layers, which the method fills.
 
-A claim's law is written once, like a layer, and asks for its arrays by name and shape. What lies in them is the
-method: a variable in every element makes the law a proof, random numbers make it a test, small numbers a
-counterexample.
+A claim's law is written once, like a layer, and asks for its arrays by name and shape. The method decides what they
+contain: with a variable in every element the law is a proof, with random numbers a test, with small numbers a search
+for a counterexample.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ..options import Pair
 __all__ = ["Given", "Variance", "counted", "variances"]
 
 
-EPS = 2.0**-5  # of every batch norm in a claim: not the default, so that no other eps passes for it
+EPS = 2.0**-5  # of every batch norm in a claim: not the default, so that a reduction that uses the default fails
 
 
 class Variance:
-    """The formal variance σ² of which 1/√(σ² + ε) is known for one ε: what lets a batch norm run over polynomials.
+    """A formal variance σ², for which 1/√(σ² + ε) is known for one ε. With it a batch norm runs over polynomials.
 
-    All that can be done with it is what a batch norm does, in its order: add ε, take the root, divide 1 by it. A law
-    that holds for a variable in place of 1/√(σ² + ε) therefore holds for every σ² and ε.
+    It allows only what a batch norm does, in this order: add ε, take the root, divide 1 by the root. A law that holds
+    with a variable in place of 1/√(σ² + ε) therefore holds for every σ² and ε.
 
     >>> 1 / np.sqrt(np.array([Variance("r", eps=1e-5)]) + 1e-5)
     array(['r'], dtype=object)
@@ -41,7 +41,7 @@ class Variance:
         self.inv_std, self.eps, self.stage = inv_std, eps, stage
 
     def constant(self, value: float) -> float:
-        """eps, which is a plain number."""
+        """`value` itself, because eps stays a plain number."""
         return value
 
     def __add__(self, eps: Any) -> Variance:
@@ -60,7 +60,7 @@ class Variance:
 
 
 def variances(inv_std: Array, eps: float) -> Array:
-    """An array of the formal variances with these 1/√(σ² + ε)."""
+    """An array of formal variances whose 1/√(σ² + ε) are `inv_std`."""
     return np.asarray(np.frompyfunc(lambda r: Variance(r, eps), 1, 1)(inv_std), object)
 
 
@@ -74,17 +74,17 @@ def counted(count: int, one: str, many: str) -> str:
 
 
 class Given:
-    """Hands a law its arrays; a subclass, which is a method of proof, says what is in them.
+    """Hands a law its arrays. A subclass is a method of proof, and decides what the arrays contain.
 
     Attributes
     ----------
-    method, arithmetic : str, what the method and its elements are called
-    covers, beyond : str, what an agreement shows, and what it does not
-    proof : bool, whether it proves that, or tests it
-    digits : bool, whether its counterexamples are decimals, because the law has an exponential in it
-    distinct : bool, whether pixels must differ from another and from 0, in counterexamples too
-    degrees : the `Given` that finds the degree of a law, if the method concludes something from it
-    presumes : str, the form that a law must have and that is not checked: claims of that form name the method
+    method, arithmetic : str, the names of the method and of its elements
+    covers, beyond : str, what it shows that both sides agree, and what it does not show
+    proof : bool, whether the method proves what it covers, or tests it
+    digits : bool, whether its counterexamples are decimals, because the law contains an exponential
+    distinct : bool, whether pixels must differ from one another and from 0, also in counterexamples
+    degrees : the `Given` that finds the degree of a law, if the method draws a conclusion from it
+    presumes : str, a form that the law must have and that is not checked; only a claim that names the method has it
     formulas : bool, whether both sides are formulas, so that a refutation can state their difference
     search_only : bool, whether the method only searches for a counterexample, and compares nothing else
     """
@@ -106,25 +106,25 @@ class Given:
         self._image = ""
 
     def expect_one_image(self, name: str) -> None:
-        """Refuse a law with a second image, where the method would fill both alike."""
+        """Refuse a law with a second image, because the method would fill both alike."""
         if self._image not in ("", name):
             refuse(OptionError, "prove", "method", "one for laws of two images", repr(self.method))
         self._image = name
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """An array of elements; `neutral` is the value that disturbs a counterexample least."""
+        """An array of elements; `neutral` is the value that a counterexample uses where it needs no other."""
         raise OptionError(f"prove: method must have values for {name}, got {self.method!r}, which is for images alone")
 
     def image(self, *shape: int, name: str = "x") -> Array:
-        """The input of a layer; methods that try all inputs of a kind put them along the batch."""
+        """The input of a layer; a method that tries all inputs of a kind puts them along the batch."""
         return self.array(name, *shape)
 
     def context(self) -> AbstractContextManager[Any]:
-        """In which the law is evaluated."""
+        """The context in which the law is evaluated."""
         return nullcontext()
 
     def agree(self, left: Array, right: Array) -> Array:
-        """Elementwise whether both sides are equal: array of bool."""
+        """Whether both sides are equal, elementwise: an array of bool."""
         return np.asarray(left == right, bool)
 
     def evidence(self, left: Array, right: Array) -> str:
@@ -132,13 +132,13 @@ class Given:
         return counted(left.size, "output", "outputs")
 
     def conclusion(self, degree: int) -> str:
-        """What follows from the degree of left − right as a rational function, to go with the evidence."""
+        """What follows from the degree of left − right as a rational function: a text that the evidence ends with."""
         raise NotImplementedError
 
     def conv(
         self, inputs: int, outputs: int, kernel: Pair, *, bias: bool = True, tag: str = "", **options: Any
     ) -> Conv2d:
-        """A convolution with weight F and bias b, each named with the `tag`."""
+        """A convolution with weight F and bias b, whose names end with `tag`."""
         shape = (outputs, inputs // options.get("groups", 1), *kernel)
         return Conv2d.from_arrays(options=options, **self._filters(shape, outputs, bias, tag))
 

@@ -1,18 +1,18 @@
 """The methods that settle claims, strongest first. Each is a `Given`: a way to fill a law's arrays.
 
-==================  ==========================================  ==================================================
-method              elements                                    both sides agree: it is shown
-==================  ==========================================  ==================================================
-symbolic            a variable in every element                 for all values of inputs and parameters
-zero-one            all images of 0 and 1, and of −1 and 0      for all inputs, of a law in max, min and 0 alone
-orders              pixels and 0 in every possible order        for all inputs without ties, of a law in orders
-basis               0 and every unit vector                     for all inputs, of two affine maps
-exponentials        ±ln 2, ±ln 3, …, more than the degree       for all inputs, of elementwise functions of e^|x|
-identity test       random integers up to 2⁶⁴                   but for a stated probability (Schwartz–Zippel)
-exact derivative    random rationals                            at these points, exactly
-50 digits           random decimals                             at these points, to 45 digits
-small values        0, ±1, 2: few at once                       nothing; but what it finds is a counterexample
-==================  ==========================================  ==================================================
+==================  ======================================  =======================================================
+method              elements                                if both sides agree, the law is shown
+==================  ======================================  =======================================================
+symbolic            a variable in every element             for all values of inputs and parameters
+zero-one            all images of 0 and 1, and of −1 and 0  for all inputs, if it contains only max, min and 0
+orders              pixels and 0 in every possible order    for all inputs without ties, if only their order counts
+basis               0 and every unit vector                 for all inputs, if both sides are affine
+exponentials        ±ln 2, ±ln 3, …, more than the degree   for all inputs, if it is elementwise in e^|x|
+identity test       random integers up to 2⁶⁴               except with a stated probability (Schwartz–Zippel)
+exact derivative    random rationals                        at these points, exactly
+50 digits           random decimals                         at these points, to 45 digits
+small values        0, ±1, 2: few at once                   not at all; but what is found is a counterexample
+==================  ======================================  =======================================================
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
 
 
 class Symbolic(Given):
-    """A variable of its own in every element: both sides are formulas."""
+    """Every element is a variable of its own, so both sides are formulas."""
 
     method = "symbolic"
     arithmetic = "Polynomial"
@@ -56,11 +56,11 @@ class Symbolic(Given):
     formulas = True
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """Variables, named by their index."""
+        """Variables, named by their indices."""
         return variables(name, shape)
 
     def evidence(self, left: Array, right: Array) -> str:
-        """How many identities, in how many variables."""
+        """The number of identities, their degree and the number of variables."""
         polynomials = [p for p in left if isinstance(p, Polynomial)]
         names = frozenset().union(*(p.names for p in polynomials))
         degree = max((p.degree for p in polynomials), default=0)
@@ -69,10 +69,11 @@ class Symbolic(Given):
 
 
 class ZeroOne(Given):
-    """All images of zeros and ones, and all of minus ones and zeros.
+    """All images of zeros and ones, and all images of minus ones and zeros.
 
-    Maxima and minima commute with every monotone map, so with the thresholds x ↦ [x ≥ t]; if two such functions differ
-    somewhere, they differ for some t on an image of two values. A constant 0 in them is the lower or the upper one.
+    Maxima and minima commute with every monotone map, and thus with the thresholds x ↦ [x ≥ t]. If two functions made
+    of them differ somewhere, they differ for some t on an image of two values. A constant 0 in them is either the lower
+    or the upper of the two values.
     """
 
     method = "zero-one"
@@ -89,7 +90,7 @@ class ZeroOne(Given):
 
 
 class Orders(Given):
-    """The pixels and 0 in every order; the cotangent dy is 1, 2, 4, …, so that a sum of its elements tells which."""
+    """The pixels and 0 in every order. The cotangent is 1, 2, 4, …, so that a sum of its elements identifies them."""
 
     method = "orders"
     presumes = "a gradient that depends on the order of the pixels alone"
@@ -111,15 +112,15 @@ class Orders(Given):
 
 
 class Degrees(Given):
-    """Degree 1 in every element: the degrees that a law's sides have."""
+    """Every element has degree 1, so the sides of a law are their own degrees."""
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """All of degree 1."""
+        """Elements of degree 1."""
         return np.full(shape, Degree(1), object)
 
 
 class Basis(Given):
-    """The zero image and every unit image: affine maps that agree on them are equal. The degree is checked."""
+    """The zero image and every unit image: two affine maps that agree on these are equal. The degree is checked."""
 
     method = "basis"
     arithmetic = "Rational"
@@ -128,20 +129,20 @@ class Basis(Given):
     degrees = Degrees
 
     def image(self, *shape: int, name: str = "x") -> Array:
-        """(1, …) -> 0 and the unit images along the batch."""
+        """(1, …) -> the zero image and the unit images along the batch."""
         self.expect_one_image(name)
         pixels = int(np.prod(shape))
         return rationals(np.eye(1 + pixels, pixels, -1, dtype=int).reshape(-1, *shape[1:]))
 
     def conclusion(self, degree: int) -> str:
-        """Nothing more; but a law that is not affine is refused."""
+        """No further text; a law that is not affine is refused."""
         if degree > 1:
             refuse(OptionError, "prove", "method", f"one for a law of degree {degree} in the pixels", repr(self.method))
         return ""
 
 
 class IdentityTest(Given):
-    """Random integers: a law that is false survives with probability at most degree/2⁶⁴."""
+    """Random integers: a false law passes with probability at most degree/2⁶⁴."""
 
     method = "identity test"
     arithmetic = "Rational"
@@ -159,24 +160,24 @@ class IdentityTest(Given):
         return rationals(self._random.integers(0, 2**64, shape, np.uint64)) + 1
 
     def conclusion(self, degree: int) -> str:
-        """The Schwartz–Zippel bound: the degree over the number of integers drawn from."""
+        """The Schwartz–Zippel bound: the degree divided by the number of integers to draw from."""
         exponent = math.ceil(math.log10(max(degree, 1) / 2**64))
         return f" of degree {degree}, false with probability at most 10^{exponent}"
 
 
 class DegreesInExponentials(Degrees):
-    """Degree 1 in e^|x|, for either sign of x, and 0 in all else."""
+    """Pixels of degree 1 in e^|x|, with either sign of x."""
 
     def image(self, *shape: int, name: str = "x") -> Array:
-        """±ln of degree 1, the signs in turn."""
+        """±ln of degree 1, with alternating signs."""
         return _logarithms(self.array(name, *shape))
 
 
 class Exponentials(Given):
-    """Logarithms of 2, 3, 4, … with both signs, for elementwise functions of x whose exponentials are then integers.
+    """Logarithms of 2, 3, 4, … with both signs, for elementwise functions of x: e^|x| is then an integer.
 
-    On either side of 0 both sides of such a law are rational functions of e^|x|, and two of them that agree at more
-    points than the degree of their difference are equal. At 0 both are continuous.
+    For x > 0 and for x < 0, both sides of such a law are rational functions of e^|x|. Two rational functions are equal
+    if they agree at more points than the degree of their difference. At x = 0 both sides are continuous.
     """
 
     method = "exponentials"
@@ -188,7 +189,7 @@ class Exponentials(Given):
     degrees = DegreesInExponentials
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """Variables, for a cotangent: whatever it is."""
+        """Variables: the law then holds for every cotangent."""
         return variables(name, shape)
 
     def image(self, *shape: int, name: str = "x") -> Array:
@@ -199,9 +200,9 @@ class Exponentials(Given):
         return _logarithms(rationals(2 + np.arange(pixels) // 2).reshape(shape))
 
     def conclusion(self, degree: int) -> str:
-        """How many points there are for this degree; too few are refused."""
+        """The degree and the number of points; too few points for this degree are refused."""
         if self._points <= degree:
-            expected = f"more than {2 * degree + 1} points, the law's degree in e^|x| being {degree}"
+            expected = f"more than {2 * degree + 1} points, because the law has degree {degree} in e^|x|"
             refuse(OptionError, "prove", "case", f"of {expected}", 2 * self._points)
         return f" of degree {degree}, at {self._points} values of e^|x| on either side of 0"
 
@@ -212,7 +213,7 @@ def _logarithms(exponentials: Array) -> Array:
 
 
 class ExactDerivative(Given):
-    """Small random fractions, on which a law takes derivatives by `Dual`."""
+    """Small random fractions, for a law that computes derivatives with `Dual`."""
 
     method = "exact derivative"
     arithmetic = "Dual over Rational"
@@ -232,7 +233,7 @@ class ExactDerivative(Given):
 
 
 class Digits(Given):
-    """Random decimals at 50 digits; both sides may differ in the last five."""
+    """Random decimals of 50 digits; both sides may differ in the last five."""
 
     method = "50 digits"
     arithmetic = "Decimal"
@@ -247,22 +248,22 @@ class Digits(Given):
         self._random = np.random.default_rng(seed)
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """Normal with deviation 4."""
+        """Normal numbers with standard deviation 4."""
         drawn = self._random.normal(0, 4, shape)
         return decimals(abs(drawn) if positive else drawn)
 
     def context(self) -> AbstractContextManager[Any]:
-        """Fifty digits."""
+        """Decimal arithmetic of fifty digits."""
         return fifty_digits()
 
     def agree(self, left: Array, right: Array) -> Array:
-        """Whether they differ by less than 10⁻⁴⁵ of the larger, or of 1 below it."""
+        """Whether they differ by at most 10⁻⁴⁵ times the larger side, or times 1 if both are below 1."""
         scale = np.maximum(np.maximum(abs(left), abs(right)), decimals(1))
         return np.asarray(abs(left - right) <= self.tolerance * scale, bool)
 
 
 class SmallValues(Given):
-    """Neutral values but for a few: how counterexamples are looked for, see `witness`."""
+    """Neutral values except for a few: the search for counterexamples, see `witness`."""
 
     method = "small values"
     arithmetic = "Rational"

@@ -1,4 +1,4 @@
-"""`prove` settles a claim, `verify` settles it again from what the first left behind."""
+"""`prove` settles a claim; `verify` checks the outcome by doing the work again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .witness import Values, find_witness, flat, nested, shapes, smallest_witnes
 
 __all__ = ["find", "prove", "verify"]
 
-SHORT = 200  # characters of a difference worth printing
+SHORT = 200  # characters, the longest difference that is worth printing
 
 
 def find(name: str) -> Claim:
@@ -25,7 +25,7 @@ def find(name: str) -> Claim:
 
     Raises
     ------
-    OptionError : there is none; the message has the names that are like it.
+    OptionError : there is no such claim; the message suggests similar names.
 
     >>> find("conv-batch-norm").method
     'symbolic'
@@ -43,13 +43,18 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
     Parameters
     ----------
     claim : Claim, or the name of a registered one
-    cases : shapes and options, as the claim's own `cases`, which are the default
-    method : name of a method, by default the claim's
-    seed : int, of random elements
+    cases : shapes and options in the form of the claim's own `cases`, which are the default
+    method : name of a method, by default the claim's own
+    seed : int, of the random elements
+
+    Returns
+    -------
+    Certificate if the claim holds in all cases, else a Refutation
 
     Raises
     ------
-    OptionError : an unknown claim or method, a method that does not fit the claim's law, or a negative seed.
+    OptionError : the claim or the method is unknown, the method does not fit the claim's law, or the seed is negative.
+    ArithmeticError : the two sides differ, but no counterexample was found.
 
     >>> print(prove("conv-batch-norm", {"image": (1, 2), "kernel": (1, 2)}))
     conv-batch-norm: proved (symbolic, Polynomial)
@@ -71,7 +76,7 @@ def prove(claim: Claim | str, *cases: Case, method: str | None = None, seed: int
     for case in cases or claim.cases:
         try:
             outcome = _settle(claim, kind, case, seed)
-        except (TypeError, AttributeError) as error:  # elements without an order, a root, an exponential
+        except (TypeError, AttributeError) as error:  # the elements have no order, root or exponential
             if kind.method == claim.method:
                 raise
             raise OptionError(f"prove: method must fit the claim's law, got {kind.method!r}: {error}") from error
@@ -100,21 +105,21 @@ def _method(name: str) -> type[Given]:
 
 
 def verify(result: Certificate | Refutation | Mapping[str, Any], claim: Claim | None = None) -> bool:
-    """Whether a certificate's proof, or a refutation's counterexample, holds good when it is done again.
+    """Whether the proof of a certificate, or the counterexample of a refutation, is confirmed by a repetition.
 
     Parameters
     ----------
     result : what `prove` returned, or its JSON
-    claim : Claim that it is about, if that is not a registered one
+    claim : the Claim that the result is about, if it is not a registered one
 
     Returns
     -------
-    bool: the same cases are proved by the same method, with the same evidence and all else that the certificate says;
-    or both sides, evaluated on the witness alone, differ and are those that the refutation states
+    bool. For a certificate: whether the same method proves the same cases again, with the same evidence and the same
+    other fields. For a refutation: whether both sides, evaluated on the witness alone, differ and are as stated.
 
     Raises
     ------
-    OptionError : an unknown claim or method.
+    OptionError : the claim or the method is unknown.
 
     >>> verify(prove("slide-fused-bias"))
     True
@@ -133,7 +138,7 @@ def verify(result: Certificate | Refutation | Mapping[str, Any], claim: Claim | 
 
 
 def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Refutation:
-    """How much was compared where both sides agree, or else a refutation."""
+    """How much was compared, if both sides agree; otherwise a refutation."""
     if kind.search_only:
         values = smallest_witness(claim, case)
         return "no counterexample found" if values is None else refutation(claim, kind, case, values)
@@ -145,17 +150,17 @@ def _settle(claim: Claim, kind: type[Given], case: Case, seed: int) -> str | Ref
             return given.evidence(left, right) + _conclusion(claim, given, case)
     values = find_witness(claim, case, kind)
     if values is None:
-        raise ArithmeticError(f"prove: {claim.name}: both sides differ, but on no numbers that were tried")
+        raise ArithmeticError(f"prove: {claim.name}: the two sides differ as formulas, but no counterexample was found")
     return refutation(claim, kind, case, values, left, right)
 
 
 def _conclusion(claim: Claim, given: Given, case: Case) -> str:
-    """What a method concludes from the degree of left − right, if it does."""
+    """What a method concludes from the degree of left − right; nothing if it does not ask for the degree."""
     if given.degrees is None:
         return ""
     try:
         left, right = map(flat, claim.sides(given.degrees(), case))
-    except TypeError as error:  # it compares, or takes a root
+    except TypeError as error:  # the law compares or takes a root
         raise OptionError(f"prove: method must fit the law, got {given.method!r}: it has no degree, {error}") from None
     return given.conclusion(max((Degree() * a - b).above for a, b in zip(left, right, strict=True)))
 
@@ -163,7 +168,7 @@ def _conclusion(claim: Claim, given: Given, case: Case) -> str:
 def refutation(
     claim: Claim, kind: type[Given], case: Case, values: Values, left: Array | None = None, right: Array | None = None
 ) -> Refutation:
-    """What the counterexample `values` says, and the difference of both sides where they are formulas."""
+    """The refutation by the counterexample `values`, with the difference of both sides if they are formulas."""
     sides = values.differ(claim, case)
     assert sides is not None
     difference = ""

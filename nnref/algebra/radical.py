@@ -1,8 +1,8 @@
-"""Polynomials with roots in them: what lets a batch norm in training run over variables.
+"""Polynomials with square roots, with which a batch norm in training runs over variables.
 
-The root of a polynomial p is a formal s, and 1/s a variable r of its own, named by p. Differentiation needs no more:
-by the rules of dual numbers 1/√p has the derivative −r³/2·p′. So two formulas in r that are equal are so for all values
-for which p > 0. Those that are equal by r²p = 1 alone count as different.
+The root of a polynomial p is a formal s, and 1/s is a variable r of its own, named after p. Differentiation needs no
+more than this: by the rules of dual numbers, 1/√p has the derivative −r³/2·p′. So two equal formulas in r are equal for
+all values with p > 0. Formulas that are equal only because r²p = 1 count as different.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Radical", "plain", "radicals"]
 
 
 def _lifted(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`operation` on what a Radical holds."""
+    """`operation`, applied to the values of Radicals."""
 
     def apply(self: Radical, other: Any) -> Any:
         if isinstance(other, Root):
@@ -31,7 +31,7 @@ def _lifted(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 class Radical:
-    """A polynomial, or a number, with a root. Immutable.
+    """A polynomial or a number that has a formal square root. Immutable.
 
     >>> 1 / np.sqrt(radicals(np.array([Polynomial.variable("x") + 2])))
     array([1/√(x + 2)], dtype=object)
@@ -60,7 +60,7 @@ class Radical:
         return Radical(-self.value)
 
     def sqrt(self) -> Root:
-        """The formal root, of which the inverse is known."""
+        """The formal root, whose inverse is known."""
         return Root(Polynomial.variable(f"1/√({self.value})"))
 
     def __eq__(self, other: object) -> bool:
@@ -74,7 +74,7 @@ class Radical:
 
 
 class Root:
-    """An int times the root whose inverse is the variable `inverse`: something to divide by."""
+    """An int times the root whose inverse is the variable `inverse`; it serves as a divisor."""
 
     __slots__ = ("inverse", "times")
 
@@ -94,5 +94,5 @@ def radicals(array: Array) -> Array:
 
 
 def plain(array: Array) -> Array:
-    """What the elements hold, where they are Radicals."""
+    """The values of the elements that are Radicals; other elements stay as they are."""
     return np.asarray(np.frompyfunc(lambda x: x.value if isinstance(x, Radical) else x, 1, 1)(array), object)

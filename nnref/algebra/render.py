@@ -1,4 +1,4 @@
-"""docs/claims.md, from the registry: every claim with what settles it, and the lecture's formulas with their claims."""
+"""The page docs/claims.md: every claim with its outcome, and the lecture's formulas with their claims."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _section(claim: Claim, outcome: Outcome) -> str:
 
 
 def _verbatim(text: str) -> str:
-    r"""Put formulas in code, where Markdown leaves a backslash before a comma alone, and does not see stars and _.
+    r"""Put formulas in code, in which Markdown leaves backslashes, stars and underscores alone.
 
     >>> _verbatim(r"$a\,b$ is a product")
     '$`a\\,b`$ is a product'

@@ -1,10 +1,10 @@
-"""`simplify` folds a network as far as the claims allow, and says by which of them.
+"""`simplify` folds a network as far as the claims allow, and names the claims that it used.
 
-Neighbours in a `Sequential` are rewritten two by two, and the linear branches of a `Sum` into one convolution, until
-nothing more fits. Every step is one reduction, and the claim about it is its certificate. A step is taken only if it
-adds no weights, each of which costs multiply-adds, as a bias does not: a depthwise and a pointwise convolution compose
-to a dense one, which is true and no simplification. For the same reason a layer with parameters that stands in two
-places stays as it is: folded, it would become two.
+Two neighbours in a `Sequential` become one layer, and the linear branches of a `Sum` become one convolution, until no
+reduction applies any more. Every step is one reduction, and the claim about the reduction is its certificate. A step is
+taken only if it adds no weights, because each weight costs multiply-adds (a bias does not). For example, a depthwise
+and a pointwise convolution do compose to a dense one, but that is not a simplification. For the same reason a layer
+with parameters that stands in two places stays as it is: folded, it would become two layers.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ PAIRS: tuple[tuple[Kinds, Kinds, Callable[[Any, Any], Layer], str], ...] = (
 
 @dataclass(frozen=True)
 class Step:
-    """One rewriting: what stood there, what stands there now, and the claim that both are equal."""
+    """One rewriting: the layers before, the layer after, and the claim that both are equal."""
 
     reduction: str
     claim: str
@@ -69,19 +69,19 @@ class Step:
     after: str
 
     def __str__(self) -> str:
-        """Readable, in one line."""
+        """A readable text of one line."""
         return f"{self.reduction} ({self.claim}): {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters of a network, and its multiply-adds for one image, where that is known."""
+    """The parameters of a network and, if known, its multiply-adds for one image."""
 
     parameters: int
     multiply_adds: int | None = None
 
     def __str__(self) -> str:
-        """Readable, in one line."""
+        """A readable text of one line."""
         adds = "" if self.multiply_adds is None else f", {self.multiply_adds:,} multiply-adds"
         return f"{self.parameters:,} parameters{adds}"
 
@@ -93,8 +93,8 @@ class Simplified:
     Attributes
     ----------
     network : Layer, the smaller network, which shares no array with the given one
-    steps : of the rewriting, in order
-    before, after : Cost
+    steps : the rewritings, in order
+    before, after : Cost of the two networks
     """
 
     network: Layer
@@ -104,11 +104,11 @@ class Simplified:
 
     @property
     def certificates(self) -> dict[str, Certificate | Refutation]:
-        """Claim -> the outcome of `prove`, for every claim that a step rests on; proved when asked for."""
+        """Claim -> the outcome of `prove`, for every claim that a step uses; computed on each access."""
         return {claim: prove(claim) for claim in dict.fromkeys(step.claim for step in self.steps)}
 
     def __str__(self) -> str:
-        """Readable, a line for each step."""
+        """A readable text, one line per step."""
         return "\n".join([*map(str, self.steps), f"before: {self.before}", f"after:  {self.after}"])
 
 
@@ -118,11 +118,11 @@ def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified
     Parameters
     ----------
     network : Layer, usually a Sequential; it is not changed
-    shape : of an input, with the batch, for the counts of multiply-adds
+    shape : the shape of an input, with the batch, for the counts of multiply-adds
 
     Returns
     -------
-    Simplified, whose network is equal to the given one exactly in exact arithmetic, and up to rounding in floats
+    Simplified; its network equals the given one exactly in exact arithmetic, and up to rounding in floats
 
     Raises
     ------
@@ -147,7 +147,7 @@ def simplify(network: Layer, shape: tuple[int, ...] | None = None) -> Simplified
 
 @dataclass
 class _Rewriting:
-    """How often each layer occurs, and the steps taken so far."""
+    """The number of occurrences of each layer, and the steps so far."""
 
     uses: Counter[Layer]
     steps: list[Step] = field(default_factory=list)
@@ -186,7 +186,7 @@ class _Rewriting:
         return _like(branches, Sum(one, *others)) if others else one
 
     def _attempt(self, claim: str, reduction: Callable[..., Layer], *layers: Layer) -> Layer | None:
-        """The reduced layer, unless its conditions fail, it has more weights, or one of `layers` is elsewhere too."""
+        """The reduced layer; None if its conditions fail, if it adds weights, or if one of `layers` is shared."""
         if any(self.uses[leaf] > 1 and leaf.params for layer in layers for leaf in leaves(layer)):
             return None
         try:
@@ -201,7 +201,7 @@ class _Rewriting:
 
 
 def _like(network: Layer, folded: AnyLayer) -> AnyLayer:
-    """The folded network, in the mode of the given one."""
+    """The folded network in the mode of the given one."""
     folded.training = network.training
     return folded
 
@@ -215,25 +215,25 @@ def _chain(layer: Layer) -> tuple[Layer, ...]:
 
 
 def cost_of(network: Layer, shape: tuple[int, ...] | None = None) -> Cost:
-    """Count parameters, and with the shape of an input the multiply-adds for one image of it.
+    """Count the parameters and, given the shape of an input, the multiply-adds for one image.
 
-    A convolution or linear layer takes one for each tap of each output, a batch norm one for each pixel; what others
-    do is not counted.
+    A convolution or linear layer takes one multiply-add per tap and output, and a batch norm takes one per pixel. Other
+    layers are not counted.
 
     >>> cost_of(Conv2d(3, 8, 3), (1, 3, 5, 5))
     Cost(parameters=224, multiply_adds=1944)
     """
-    arrays = {id(array): array for array in network.params.values()}  # a shared one counts once
+    arrays = {id(array): array for array in network.params.values()}  # a shared array counts once
     parameters = sum(array.size for array in arrays.values())
     if shape is None:
         return Cost(parameters)
     dtype = next((array.dtype for array in network.params.values()), np.float32)
-    nothing = np.zeros((0, *shape[1:]), dtype)  # an empty batch has shapes, but takes no time
+    nothing = np.zeros((0, *shape[1:]), dtype)  # an empty batch gives all shapes in no time
     return Cost(parameters, sum(_multiply_adds(layer, x, y) for layer, x, y in _trace(network, nothing)))
 
 
 def _trace(network: Layer, x: Any) -> Generator[tuple[Layer, Any, Any], None, Any]:
-    """Every layer of a network with its input and its output; returns that of the network."""
+    """Yield every layer of a network with its input and output; return the output of the network."""
     if isinstance(network, Sum):
         outputs = []
         for branch in network:
@@ -243,7 +243,7 @@ def _trace(network: Layer, x: Any) -> Generator[tuple[Layer, Any, Any], None, An
         for layer in network:
             x = yield from _trace(layer, x)
         return x
-    y = copy(network)(x)  # a copy, since a layer remembers its input
+    y = copy(network)(x)  # a copy, because a layer remembers its input
     yield network, x, y
     return y
 

@@ -1,4 +1,4 @@
-"""The search for a smallest counterexample: neutral values everywhere, but for as few and as small as will do."""
+"""The search for a smallest counterexample: neutral values, except for as few and as small others as possible."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Slot = tuple[str, tuple[int, ...]]
 
 
 class Values(SmallValues):
-    """Given values: those of a counterexample, and neutral ones where it has none.
+    """The values of a counterexample, and neutral values elsewhere.
 
     Parameters
     ----------
-    values : name -> nested lists, or (name, index) -> number; neutral where it has none
-    kind : the method whose claims they refute; it says whether they are decimals, and whether pixels are distinct
+    values : name -> nested lists, or (name, index) -> number; elements that are not listed are neutral
+    kind : the method whose claims the values refute; it says whether they are decimals, and whether pixels are distinct
 
     Attributes
     ----------
-    given : name -> array, all that a law has asked for
-    candidates : slot -> what may be there instead, with its cost
+    given : name -> array, for every array that the law has asked for
+    candidates : slot -> the values that may replace the neutral one, each with its cost
     """
 
     def __init__(self, values: Mapping[Any, Any] | None = None, kind: type[Given] = SmallValues) -> None:
@@ -46,12 +46,12 @@ class Values(SmallValues):
         self.candidates: dict[Slot, tuple[tuple[int, int], ...]] = {}
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
-        """The given values, or else the neutral ones with single elements replaced."""
+        """The given values, or neutral ones in which single elements are replaced."""
         candidates = tuple(c for c in CANDIDATES[neutral] if c[1] > 0 or not positive)
         return self._filled(name, np.full(shape, neutral), candidates)
 
     def image(self, *shape: int, name: str = "x") -> Array:
-        """The same; but 1, 2, 3, … and zeros for neutral, where pixels must be distinct."""
+        """As `array`; if pixels must be distinct, the neutral values are 1, 2, 3, …"""
         if not self.kind.distinct:
             return self.array(name, *shape)
         return self._filled(name, 1 + np.arange(math.prod(shape)).reshape(shape), ((1, -1), (2, -2)))
@@ -68,11 +68,11 @@ class Values(SmallValues):
         return array
 
     def context(self) -> AbstractContextManager[Any]:
-        """Fifty digits, where the values are decimals."""
+        """Decimal arithmetic of fifty digits, if the values are decimals."""
         return fifty_digits() if self.kind.digits else nullcontext()
 
     def differ(self, claim: Claim, case: Case) -> tuple[Array, Array] | None:
-        """Both sides where the law fails on these values; None where it holds, or where a number does not exist."""
+        """Both sides if the law fails on these values; None if it holds, or if a number in it does not exist."""
         try:
             left, right = claim.sides(self, case)
         except ArithmeticError:
@@ -91,7 +91,7 @@ class Values(SmallValues):
 
 
 def smallest_witness(claim: Claim, case: Case, kind: type[Given] = SmallValues) -> Values | None:
-    """Values of least total cost on which the claim's sides differ, or None after `TRIES` of them."""
+    """Values of least total cost on which the sides of the claim differ, or None after `TRIES` attempts."""
     recorder = Values(kind=kind)
     recorder.differ(claim, case)
     slots = tuple(recorder.candidates.items())
@@ -104,12 +104,12 @@ def smallest_witness(claim: Claim, case: Case, kind: type[Given] = SmallValues) 
 
 
 def find_witness(claim: Claim, case: Case, kind: type[Given] = SmallValues) -> Values | None:
-    """A smallest counterexample, or one of random small numbers, or None."""
+    """A smallest counterexample; else one of random small numbers; else None."""
     return smallest_witness(claim, case, kind) or _random_witness(claim, case, kind)
 
 
 def _random_witness(claim: Claim, case: Case, kind: type[Given]) -> Values | None:
-    """For laws that no few small numbers refute."""
+    """A counterexample of random small numbers, for laws that need many nonneutral values."""
     random = np.random.default_rng(0)
     recorder = Values(kind=kind)
     recorder.differ(claim, case)
@@ -133,18 +133,18 @@ def _assignments(slots: tuple[tuple[Slot, Any], ...], cost: int) -> Iterator[dic
 
 
 def shapes(side: Any) -> list[tuple[int, ...]]:
-    """The shapes of a side's arrays."""
+    """The shapes of the arrays of a side."""
     return [np.shape(array) for array in (side if isinstance(side, tuple) else (side,))]
 
 
 def flat(side: Any) -> Array:
-    """All elements of a side: one array, or several in a tuple."""
+    """All elements of a side, which is one array or a tuple of arrays."""
     arrays = side if isinstance(side, tuple) else (side,)
     return np.concatenate([np.asarray(array, object).reshape(-1) for array in arrays])
 
 
 def nested(array: Array) -> Any:
-    """Nested lists of the elements as str; decimals to twelve digits."""
+    """Nested lists of the elements as str, with twelve digits of a decimal."""
     return np.asarray(np.frompyfunc(_as_text, 1, 1)(array), object).tolist()
 
 

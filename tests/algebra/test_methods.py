@@ -46,7 +46,7 @@ def test_exponentials_are_exact_and_of_both_signs() -> None:
 
 def test_too_few_points_for_the_degree_are_refused() -> None:
     assert prove("sigmoid-slope", {"points": 14}).verdict == "proved"
-    with pytest.raises(OptionError, match=r"more than 13 points, the law's degree in .* being 6, got 12"):
+    with pytest.raises(OptionError, match=r"more than 13 points, because the law has degree 6 in .*, got 12"):
         prove("sigmoid-slope", {"points": 12})
 
 

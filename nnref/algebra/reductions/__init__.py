@@ -1,4 +1,4 @@
-"""Reductions: functions from layers to layers that compute the same, each under conditions that it checks."""
+"""Reductions: functions from layers to equal layers. Each checks the conditions under which it holds."""
 
 from .adjoint import conv_transpose_as_adjoint
 from .batch_norm import (

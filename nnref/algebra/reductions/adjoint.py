@@ -13,9 +13,9 @@ __all__ = ["conv_transpose_as_adjoint"]
 
 
 def conv_transpose_as_adjoint(conv: ConvTranspose2d) -> Conv2d:
-    """The convolution whose adjoint `conv` is, its bias apart: the same weight and options.
+    """The convolution of which `conv`, without its bias, is the adjoint: it has the same weight and options.
 
-    output_padding has no counterpart: those are the pixels that the strided convolution drops.
+    output_padding has no counterpart, because it adds the pixels that the strided convolution drops.
 
     >>> conv_transpose_as_adjoint(ConvTranspose2d(8, 3, 2, stride=2))
     Conv2d(weight=(8, 3, 2, 2), stride=2, padding=0, dilation=1, groups=1)

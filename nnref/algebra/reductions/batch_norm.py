@@ -7,8 +7,8 @@ r"""A batch norm in evaluation, folded into the convolution before or after it.
 
 Two batch norms in a row are one, with the statistics of the first, γ = γ₁·G₂ and β = β₁·G₂ + g₂.
 
-Source: the lecture, "Merging a convolution and the batch normalisation after it", but for its offset, b + g in place
-of G·b + g, which the claim "slide-fused-bias" refutes.
+Source: the lecture, "Merging a convolution and the batch normalisation after it", except for its offset. The lecture
+has b + g instead of G·b + g; the claim "slide-fused-bias" refutes that.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ __all__ = [
 
 
 def batch_norm_as_depthwise(bn: BatchNorm2d) -> DepthwiseConv2d:
-    """The 1×1 depthwise convolution with weight G and bias g that a batch norm in evaluation is.
+    """The 1×1 depthwise convolution with weight G and bias g that equals a batch norm in evaluation mode.
 
     Raises
     ------
-    StateError : the batch norm is in training mode, where it is not affine.
+    StateError : the batch norm is in training mode, in which it is not affine.
 
     >>> batch_norm_as_depthwise(BatchNorm2d(3).eval())
     DepthwiseConv2d(weight=(3, 1, 1, 1), bias=(3,), stride=1, padding=0, dilation=1)
@@ -66,12 +66,12 @@ def batch_norm_as_depthwise(bn: BatchNorm2d) -> DepthwiseConv2d:
 
 
 def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolution:
-    """One convolution for ``bn(conv(x))``: weight G·F, bias G·b + g, and the options of `conv`.
+    """One convolution for ``bn(conv(x))``, with weight G·F, bias G·b + g and the options of `conv`.
 
     Parameters
     ----------
     conv : Conv2d or DepthwiseConv2d, with any options
-    bn : BatchNorm2d in evaluation mode, of as many channels as `conv` has filters
+    bn : BatchNorm2d in evaluation mode, with as many channels as `conv` has filters
 
     Returns
     -------
@@ -79,8 +79,8 @@ def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolutio
 
     Raises
     ------
-    StateError : the batch norm is in training mode, where it is not affine.
-    ShapeError, DTypeError : it has another number of channels, or another dtype.
+    StateError : the batch norm is in training mode, in which it is not affine.
+    ShapeError, DTypeError : the batch norm has another number of channels or another dtype.
 
     >>> from nnref import Conv2d
     >>> fuse_conv_batch_norm(Conv2d(3, 8, 3, padding=1, bias=False), BatchNorm2d(8).eval())
@@ -96,8 +96,8 @@ def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolutio
 def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> ConvTranspose2d:
     """One transposed convolution for ``bn(conv(x))``.
 
-    The output channels of its weight (K, C//groups, kh, kw) are on the second axis, and within each group of filters
-    they begin anew: channel c of group a is scaled by G[a·C/groups + c].
+    The output channels of its weight (K, C//groups, kh, kw) are on the second axis, and each group of filters counts
+    them from 0: channel c of group a is scaled by G[a·C/groups + c].
 
     Raises
     ------
@@ -118,15 +118,15 @@ def fuse_conv_transpose_batch_norm(conv: ConvTranspose2d, bn: BatchNorm2d) -> Co
 
 
 def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolution:
-    """One convolution for ``conv(bn(x))``, which must not be padded (or g must be 0).
+    """One convolution for ``conv(bn(x))``, which must not be padded unless g = 0.
 
-    Zero padding lies behind the batch norm: there Z = 0, but a pixel X = 0 before it would give Z = g. So at the
-    border the folded layer would add F·g for pixels that do not exist. Right padding before the batch norm is the
-    pre-image of 0, see `padding_before_batch_norm`; it is 0, and the fold exact, where g = 0.
+    The convolution pads the output of the batch norm: there Z = 0, whereas a pixel X = 0 gives Z = g. At the border the
+    folded layer would therefore add F·g for pixels that do not exist. The correct padding of X is the pre-image of 0,
+    see `padding_before_batch_norm`. If g = 0, the pre-image is 0, and the fold is exact.
 
     Raises
     ------
-    OptionError : the convolution is padded and g is not 0.
+    OptionError : the convolution is padded, and g is not 0.
     StateError, ShapeError, DTypeError : as in `fuse_conv_batch_norm`.
 
     >>> from nnref import Conv2d
@@ -140,11 +140,12 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     groups = len(bn.params["weight"]) if isinstance(conv, DepthwiseConv2d) else conv.options["groups"]
     scale, shift = _evaluated(function, bn, conv, groups * weight.shape[1])
     if len(weight) % groups:
-        refuse(ShapeError, function, "conv", f"of a multiple of the {groups} channels of bn", f"{len(weight)} filters")
+        expected = f"a convolution whose filters are a multiple of the {groups} channels of bn"
+        refuse(ShapeError, function, "conv", expected, f"{len(weight)} filters")
     if conv.options["padding"] != "valid" and np.any(shift != 0) and padding_of(function, conv) != NO_PADDING:
         raise OptionError(
             f"{function}: padding must be 0 where g = β − μγ/√(σ²+ε) is not 0, got {conv.options['padding']!r}: the "
-            "padding is 0 behind the batch norm, and a 0 before it would come out as g; fold the padding out first, "
+            "padding is 0 after the batch norm, but a 0 before it would come out as g; first pad the image explicitly, "
             "with the values of padding_before_batch_norm"
         )
     weight, bias = input_scaled(weight, scale, shift, bias, groups=groups)
@@ -152,11 +153,11 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
 
 
 def fuse_batch_norms(first: BatchNorm2d, second: BatchNorm2d) -> BatchNorm2d:
-    """One batch norm for ``second(first(x))``: γ₁·G₂, β₁·G₂ + g₂, and the statistics and eps of `first`.
+    """One batch norm for ``second(first(x))``, with γ₁·G₂, β₁·G₂ + g₂ and the statistics and eps of `first`.
 
     Raises
     ------
-    StateError : one of them is in training mode, where it is not affine.
+    StateError : one of them is in training mode, in which it is not affine.
     ShapeError, DTypeError : they differ in channels or dtype.
 
     >>> fuse_batch_norms(BatchNorm2d(3, eps=1e-3).eval(), BatchNorm2d(3).eval())
@@ -172,12 +173,12 @@ def fuse_batch_norms(first: BatchNorm2d, second: BatchNorm2d) -> BatchNorm2d:
 def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
     """The pixel of every channel, (C,), that the batch norm maps to 0: −g/G = μ − β·√(σ²+ε)/γ.
 
-    An image padded with it before the batch norm is an image padded with 0 after it.
+    If an image is padded with it, the batch norm gives an image that is padded with 0.
 
     Raises
     ------
     StateError : the batch norm is in training mode.
-    OptionError : γ is 0 in a channel: its output is β, whatever the pixel.
+    OptionError : γ is 0 in a channel, whose output is then β for every pixel.
 
     >>> padding_before_batch_norm(BatchNorm2d(2).eval())
     array([-0., -0.], dtype=float32)
@@ -188,7 +189,7 @@ def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
             OptionError,
             "padding_before_batch_norm",
             "bn",
-            "with γ other than 0, or else its output is β whatever the pixel",
+            "without a γ of 0, with which every pixel comes out as β",
             "γ = 0",
         )
     return np.asarray(-shift / scale, bn.params["weight"].dtype)
@@ -227,15 +228,15 @@ def input_scaled(
 def _evaluated(
     function: str, bn: BatchNorm2d, beside: Layer | None = None, channels: int | None = None
 ) -> tuple[Array, Array]:
-    """(G, g) of a batch norm in evaluation mode, of this number of channels and of the dtype of `beside`.
+    """(G, g) of a batch norm, which must be in evaluation mode, with `channels` channels and the dtype of `beside`.
 
-    They are in the precision that layers compute in, so that half precision is rounded once, in the new layer.
+    Both are in the precision that layers compute in, so that half precision is rounded only once, in the new layer.
     """
     expect_kind(function, "bn", bn, BatchNorm2d)
     if bn.training:
         raise StateError(
             f"{function}: bn must be in evaluation mode (call its eval()), got training mode, in which it is not "
-            "affine: it divides by the standard deviation of its own input, so that no fixed weight can replace it"
+            "affine: it divides by the standard deviation of its own input, so no fixed weight can replace it"
         )
     gamma, beta = bn.params["weight"], bn.params["bias"]
     if beside is not None:
@@ -245,5 +246,5 @@ def _evaluated(
         refuse(ShapeError, function, "bn", f"of {channels} channels", f"{len(gamma)} channels")
     mean, var = bn.buffers["running_mean"], bn.buffers["running_var"]
     nothing = np.empty((0, len(gamma), 1, 1), gamma.dtype)
-    batch_norm2d(nothing, gamma, beta, mean, var, eps=bn.options["eps"])  # refuses what does not fit
+    batch_norm2d(nothing, gamma, beta, mean, var, eps=bn.options["eps"])  # refuses arrays that do not fit
     return scale_and_shift(*map(working, (gamma, beta, mean, var)), eps=bn.options["eps"])

@@ -1,8 +1,8 @@
-r"""Parallel branches: convolutions of one image, added, are one convolution.
+r"""Parallel branches: the sum of convolutions of one image is one convolution.
 
-    Σ_i (F_i ∗ X + b_i) = (Σ_i F_i) ∗ X + Σ_i b_i,     each F_i laid into the largest kernel with its origin in place
+    Σ_i (F_i ∗ X + b_i) = (Σ_i F_i) ∗ X + Σ_i b_i,     each F_i placed in the largest kernel with aligned origins
 
-The identity is a convolution too, with a single 1. So a training-time block 3×3+BN ‖ 1×1+BN ‖ BN becomes one 3×3
+The identity is also a convolution, with a single 1. So a training-time block 3×3+BN ‖ 1×1+BN ‖ BN becomes one 3×3
 convolution. Source: Ding et al., RepVGG (arXiv:2101.03697).
 """
 
@@ -31,7 +31,7 @@ __all__ = ["identity_as_conv", "reparameterize", "sum_of_convs"]
 
 
 def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dtype: Any = np.float32) -> Conv2d:
-    """The convolution, padded by half its odd kernel, that changes nothing: a single 1 in the middle.
+    """The convolution that changes nothing: a single 1 in the middle of an odd kernel, padded by half the kernel.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dt
 
     Raises
     ------
-    OptionError : the kernel has no middle, groups do not divide, or channels are none.
-    DTypeError : dtype is no dtype of parameters.
+    OptionError : the kernel has no middle, groups do not divide the channels, or channels is below 1.
+    DTypeError : dtype is not a dtype of parameters.
 
     >>> identity_as_conv(1, 3).params["weight"][0, 0]
     array([[0., 0., 0.],
@@ -61,12 +61,12 @@ def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dt
 
 
 def sum_of_convs(*convs: Conv2d) -> Conv2d:
-    """One convolution for the sum of all `convs` of the same image.
+    """One convolution for the sum of all `convs`, applied to the same image.
 
     Raises
     ------
-    OptionError : strides differ; or padding less kernel does, so that outputs differ in size.
-    ShapeError, DTypeError : channels or dtypes differ.
+    OptionError : the strides differ, or the outputs differ in size because padding minus kernel extent does.
+    ShapeError, DTypeError : the channels or the dtypes differ.
 
     >>> sum_of_convs(Conv2d(2, 4, 3, padding=1), Conv2d(2, 4, 1, bias=False), Conv2d(2, 4, (1, 3), padding=(0, 1)))
     Conv2d(weight=(4, 2, 3, 3), bias=(4,), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
@@ -81,10 +81,10 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     convs = tuple(regrouped(conv, groups) for conv in convs)
     if len({conv.params["weight"].shape[:2] for conv in convs}) > 1:
         shapes = [conv.params["weight"].shape for conv in convs]
-        refuse(ShapeError, function, "convs", "of one number of inputs and of outputs", f"weights {shapes}")
+        refuse(ShapeError, function, "convs", "of the same numbers of inputs and outputs", f"weights {shapes}")
     if len({steps_of(conv, "stride") for conv in convs}) > 1:
         strides = [steps_of(conv, "stride") for conv in convs]
-        refuse(OptionError, function, "convs", "of one stride, so that their outputs meet", strides)
+        refuse(OptionError, function, "convs", "of one stride, so that their outputs align", strides)
     (step, taps, rows), (step_2, taps_2, columns) = (_common_axis(function, convs, axis) for axis in (0, 1))
     grid, size, padding = (step, step_2), (taps, taps_2), (rows, columns)
     biases = [bias for conv in convs if (bias := bias_of(conv)) is not None]
@@ -96,12 +96,12 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
 
 
 def _common_axis(function: str, convs: tuple[Conv2d, ...], axis: int) -> tuple[int, int, Pair]:
-    """Dilation, taps and padding along `axis` of the kernel that holds all others."""
+    """Dilation, taps and padding along `axis` of the kernel that contains all others."""
     spans = [(k - 1) * d for k, d in ((kernel_of(c)[axis], steps_of(c, "dilation")[axis]) for c in convs)]
     starts, ends = zip(*(padding_of(function, conv)[axis] for conv in convs), strict=True)
     if len({start + end - span for start, end, span in zip(starts, ends, spans, strict=True)}) > 1:
         got = [(kernel_of(conv), conv.options["padding"]) for conv in convs]
-        refuse(OptionError, function, "convs", "padded alike, so that their outputs have one size", got)
+        refuse(OptionError, function, "convs", "padded alike, so that their outputs have the same size", got)
     start = max(starts)
     reach = start + max(span - before for span, before in zip(spans, starts, strict=True))
     steps = (steps_of(c, "dilation")[axis] for c in convs if kernel_of(c)[axis] > 1)
@@ -110,7 +110,7 @@ def _common_axis(function: str, convs: tuple[Conv2d, ...], axis: int) -> tuple[i
 
 
 def _laid(conv: Conv2d, grid: Pair, size: Pair, padding: tuple[Pair, Pair]) -> Any:
-    """The weight of `conv` in a kernel of `size` taps, its origin where `padding` has it."""
+    """The weight of `conv` in a kernel of `size` taps, at the place that `padding` gives its origin."""
     own = padding_of("sum_of_convs", conv)
     at = tuple((padding[axis][0] - own[axis][0]) // grid[axis] for axis in (0, 1))
     step = tuple(max(1, steps_of(conv, "dilation")[axis] // grid[axis]) for axis in (0, 1))
@@ -118,18 +118,18 @@ def _laid(conv: Conv2d, grid: Pair, size: Pair, padding: tuple[Pair, Pair]) -> A
 
 
 def reparameterize(block: Sum) -> Conv2d:
-    """One convolution for a block of parallel branches of convolutions, batch norms and identities.
+    """One convolution for a block of parallel branches that consist of convolutions and batch norms.
 
     Parameters
     ----------
-    block : Sum, each branch a Conv2d, DepthwiseConv2d or BatchNorm2d (in evaluation mode), or a Sequential of such;
-        an empty Sequential is the identity
+    block : Sum, in which each branch is a Conv2d, a DepthwiseConv2d, a BatchNorm2d in evaluation mode, or a Sequential
+        of these; an empty Sequential is the identity
 
     Raises
     ------
-    OptionError : a branch holds another layer, or none tells the number of channels, or the branches do not meet.
+    OptionError : a branch contains another layer, no branch tells the number of channels, or the outputs do not align.
     StateError : a batch norm is in training mode.
-    ShapeError, DTypeError : channels or dtypes differ.
+    ShapeError, DTypeError : the channels or the dtypes differ.
 
     >>> three = Sequential(Conv2d(4, 4, 3, padding=1, bias=False), BatchNorm2d(4))
     >>> one = Sequential(Conv2d(4, 4, 1, bias=False), BatchNorm2d(4))
@@ -143,7 +143,7 @@ def reparameterize(block: Sum) -> Conv2d:
 
 
 def _channels(branches: list[tuple[Layer, ...]]) -> tuple[int, Array]:
-    """How many channels the branches take, and an array of their arithmetic, as one of their first layers tells."""
+    """How many channels the branches take, and an array of their arithmetic, both from the first layer of a branch."""
     for first in (branch[0] for branch in branches if branch):
         if isinstance(first, Conv2d | BatchNorm2d):
             weight = first.params["weight"]

@@ -1,4 +1,4 @@
-"""What all reductions need of a layer: its geometry in pixels, and a copy of it with something changed."""
+"""What all reductions share: conditions on layers, their geometry in pixels, and copies with changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NO_PADDING = ((0, 0), (0, 0))
 
 
 def changed(layer: AnyLayer, *, weight: Array | None = None, bias: Array | None = None, **options: Any) -> AnyLayer:
-    """A new layer of the same class, with these arrays, in its dtype, and options, and otherwise those of `layer`."""
+    """A copy of `layer` with other options, and with another weight or bias, converted to the dtype of the layer."""
     old = layer.params["weight"]
     arrays = {
         "weight": old if weight is None else np.asarray(weight, old.dtype),
@@ -51,7 +51,7 @@ def changed(layer: AnyLayer, *, weight: Array | None = None, bias: Array | None 
 
 
 def expect_conv(function: str, argument: str, conv: Any, *kinds: type[Layer]) -> None:
-    """Raise an error unless `conv` is of one of these classes, and its arrays and groups fit one another."""
+    """Raise an error unless `conv` is of one of the classes, and its arrays and groups fit one another."""
     expect_kind(function, argument, conv, *kinds)
     expect_one_arithmetic(function, **{argument: conv})
     weight = conv.params["weight"]
@@ -65,7 +65,7 @@ def expect_conv(function: str, argument: str, conv: Any, *kinds: type[Layer]) ->
 
 
 def expect_one_arithmetic(function: str, **layers: Layer) -> None:
-    """Raise `DTypeError` unless all parameters are of one dtype and, if exact, of elements that mix."""
+    """Raise `DTypeError` unless all parameters have one dtype and, if they are exact, elements that mix."""
     arrays = {f"{name}.{own}": array for name, layer in layers.items() for own, array in layer.params.items()}
     if not common_dtype(function, arrays).hasobject:
         return
@@ -79,7 +79,7 @@ def expect_one_arithmetic(function: str, **layers: Layer) -> None:
 
 
 def expect_kind(function: str, argument: str, layer: Any, *kinds: type[Layer]) -> None:
-    """Raise `OptionError` unless `layer` is of one of these classes; in others a weight means something else."""
+    """Raise `OptionError` unless `layer` is of one of the classes; in others the weight means something else."""
     if not isinstance(layer, kinds):
         refuse(OptionError, function, argument, " or ".join(kind.__name__ for kind in kinds), type(layer).__name__)
 
@@ -90,7 +90,7 @@ def bias_of(layer: Layer) -> Array | None:
 
 
 def weight_and_bias(layer: Layer) -> tuple[Array, Array | None]:
-    """Both in the precision that layers compute in, so that half precision is rounded once; None for no bias."""
+    """Both in the precision that layers compute in, so that half precision is rounded only once; bias may be None."""
     bias = bias_of(layer)
     return working(layer.params["weight"]), None if bias is None else working(bias)
 
@@ -110,17 +110,17 @@ def steps_of(layer: Layer, option: str) -> Pair:
 
 
 def padding_of(function: str, layer: Layer) -> tuple[Pair, Pair]:
-    """The padding in pixels, ((top, bottom), (left, right)), where it is the same for every image.
+    """The padding in pixels, ((top, bottom), (left, right)), if it is the same for every image.
 
     Raises
     ------
-    OptionError : the padding is "same" with a stride, which depends on the size of the image.
+    OptionError : the padding is "same" with a stride, so that it depends on the size of the image.
     """
     stride, dilation, kernel = steps_of(layer, "stride"), steps_of(layer, "dilation"), kernel_of(layer)
     if layer.options["padding"] == "same" and stride != (1, 1):
         raise OptionError(
             f'{function}: padding must be in pixels, got "same" with stride {stride}, '
-            "whose number of pixels depends on the image, so that no one layer replaces it for all images"
+            "whose number of pixels depends on the image, so no single layer replaces it for all images"
         )
     extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     return parse_padding(function, layer.options["padding"], (extent[0], extent[1]), extent, stride)
@@ -132,7 +132,7 @@ def by_group(weight: Array, groups: int) -> Array:
 
 
 def filled(function: str, shape: tuple[int, ...], value: Fraction, dtype: Any) -> Array:
-    """An array of `value` in `dtype`; exact, of `Rational`, where that is object."""
+    """An array of `value` in `dtype`, or of exact `Rational` if `dtype` is object."""
     if dtype is object or (isinstance(dtype, np.dtype) and dtype.hasobject):
         return np.full(shape, rational(value), object)
     return np.full(shape, float(value), floating_dtype(function, dtype))

@@ -1,6 +1,7 @@
-r"""Convolutions compose: F₂ ∗ (F₁ ∗ X) = (F₂ ⋆ F₁) ∗ X, and grouped and depthwise ones are special cases.
+r"""Convolutions compose: F₂ ∗ (F₁ ∗ X) = (F₂ ⋆ F₁) ∗ X; grouped and depthwise convolutions are special cases.
 
-Along each axis tap u of F₁ lies u·d₁ − p₁ pixels from s₁·i, and tap a of F₂ a·d₂ − p₂ rows of Y from s₂·j. Together
+Along each axis, tap u of F₁ lies u·d₁ − p₁ pixels from s₁·i, and tap a of F₂ lies a·d₂ − p₂ rows of Y from s₂·j. The
+composition has
 
     stride s₁·s₂,     padding p₁ + s₁·p₂,     a tap at a·d₂·s₁ + u·d₁ with weight Σ_m F₂[k,m,a]·F₁[m,c,u]
 
@@ -37,16 +38,16 @@ __all__ = ["compose_convs", "composed", "depthwise_as_conv", "grouped_as_dense",
 
 
 def depthwise_as_conv(conv: DepthwiseConv2d, channels: int | None = None) -> Conv2d:
-    """The `Conv2d` with one group per channel that a depthwise convolution is.
+    """The `Conv2d` with one group per channel that equals a depthwise convolution.
 
     Parameters
     ----------
-    conv : its weight (C*M, 1, kh, kw) does not tell how many channels C it is for
-    channels : C; by default as many as filters, M = 1
+    conv : DepthwiseConv2d, whose weight (C*M, 1, kh, kw) does not tell the number of channels C
+    channels : int, C; by default the number of filters, so that M = 1
 
     Raises
     ------
-    OptionError : the number of filters is no multiple of channels.
+    OptionError : the number of filters is not a multiple of channels.
 
     >>> depthwise_as_conv(DepthwiseConv2d(4, 3, multiplier=2), channels=4)
     Conv2d(weight=(8, 1, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=4)
@@ -59,7 +60,7 @@ def depthwise_as_conv(conv: DepthwiseConv2d, channels: int | None = None) -> Con
 
 
 def grouped_as_dense(conv: Conv2d) -> Conv2d:
-    """The convolution without groups: zeros where an output channel did not see an input channel.
+    """The same convolution without groups, with zeros where an output channel does not see an input channel.
 
     >>> grouped_as_dense(Conv2d(4, 6, 3, groups=2))
     Conv2d(weight=(6, 4, 3, 3), bias=(6,), stride=1, padding=0, dilation=1, groups=1)
@@ -69,7 +70,7 @@ def grouped_as_dense(conv: Conv2d) -> Conv2d:
 
 
 def regrouped(conv: Conv2d, groups: int) -> Conv2d:
-    """The same convolution in `groups` groups, a divisor of those it has: neighbours are merged."""
+    """The same convolution in `groups` groups, a divisor of the present number: neighbouring groups are merged."""
     weight, merged = conv.params["weight"], conv.options["groups"] // groups
     _, inputs, *kernel = weight.shape
     weights = weight.reshape(groups, merged, -1, inputs, *kernel)  # (groups,merged,K/g,C/g,kh,kw)
@@ -82,12 +83,13 @@ def regrouped(conv: Conv2d, groups: int) -> Conv2d:
 def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
     """One convolution for ``second(first(x))``, on every image on which that is defined.
 
-    The second must not be padded: its padding is 0 where an image that is continued by zeros would have values of
-    `first`, its bias for one. The exception is a 1×1 `first` without bias and padding, which maps zeros to zeros.
+    `second` must not be padded, because its padding is 0. On an image that is continued by zeros, `first` has other
+    values there, such as its bias. The exception is a 1×1 `first` without bias and padding, which maps zeros to zeros.
 
     Parameters
     ----------
-    first, second : Conv2d or DepthwiseConv2d (a first one with as many filters as channels), with any options else
+    first, second : Conv2d or DepthwiseConv2d, with any other options; a depthwise `first` must have as many filters as
+        channels
 
     Returns
     -------
@@ -95,8 +97,8 @@ def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
 
     Raises
     ------
-    OptionError : the second is padded.
-    ShapeError, DTypeError : the second takes another number of channels, or another dtype, than the first gives.
+    OptionError : `second` is padded.
+    ShapeError, DTypeError : `second` takes another number of channels or another dtype than `first` gives.
 
     >>> compose_convs(Conv2d(3, 8, 3, stride=2, padding=1), Conv2d(8, 4, 3, dilation=2))
     Conv2d(weight=(4, 3, 11, 11), bias=(4,), stride=(2, 2), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
@@ -116,14 +118,14 @@ def compose_convs(first: Convolution, second: Convolution) -> Conv2d:
         zeros_to_zeros and padding_of(function, first) == NO_PADDING
     ):
         raise OptionError(
-            f"{function}: second must be without padding, got {second.options['padding']!r}: its border is 0, while on "
+            f"{function}: second must be without padding, got {second.options['padding']!r}: its border is 0, but on "
             "an image continued by zeros the first convolution has other values there"
         )
     return composed(first, second)
 
 
 def composed(first: Conv2d, second: Conv2d) -> Conv2d:
-    """`compose_convs` without its conditions: what holds away from the border of a padded second."""
+    """`compose_convs` without its conditions; for a padded `second` it holds only away from the border."""
     groups = math.gcd(first.options["groups"], second.options["groups"])
     first, second = regrouped(first, groups), regrouped(second, groups)
     stride, stride_2 = steps_of(first, "stride"), steps_of(second, "stride")
@@ -178,7 +180,7 @@ def spread_out(weight: Array, at: Pair, step: Pair, size: Pair) -> Array:
 
 
 def _common_grid(*kernels: tuple[int, int]) -> tuple[int, int]:
-    """Of (taps, step) of two kernels along an axis: the step and the taps of the kernel that both make."""
+    """From (taps, step) of two kernels along an axis: the step and the taps of their composition."""
     grid = math.gcd(*(step for taps, step in kernels if taps > 1)) or 1
     return grid, sum((taps - 1) * step for taps, step in kernels) // grid + 1
 

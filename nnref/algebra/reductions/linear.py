@@ -1,4 +1,7 @@
-"""Fully connected layers and convolutions, each as the other. Source: torch.nn.Linear; Toeplitz matrices."""
+"""Fully connected layers as convolutions, and convolutions as fully connected layers.
+
+Source: torch.nn.Linear; the Toeplitz matrix of a convolution.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ __all__ = ["conv_as_linear", "linear_as_conv"]
 
 
 def linear_as_conv(linear: Linear, image: Pair = (1, 1)) -> Conv2d:
-    """The unpadded convolution, with a kernel of the image's size, that a linear layer on flattened images is.
+    """The unpadded convolution that equals a linear layer on flattened images; its kernel has the image's size.
 
     Parameters
     ----------
-    linear : Linear, of C·H·W features
+    linear : Linear with C·H·W features
     image : (H, W); by default 1×1, where flattening does nothing
 
     Raises
     ------
-    ShapeError : the number of features is no multiple of H·W.
+    ShapeError : the number of features is not a multiple of H·W.
 
     >>> linear_as_conv(Linear(12, 5), image=(2, 2)).params["weight"].shape
     (5, 3, 2, 2)
@@ -38,17 +41,17 @@ def linear_as_conv(linear: Linear, image: Pair = (1, 1)) -> Conv2d:
     image = pair("linear_as_conv", "image", image, least=1)
     outputs, features = linear.params["weight"].shape
     if features % (image[0] * image[1]):
-        refuse(ShapeError, "linear_as_conv", "image", f"of a size that divides the {features} features", image)
+        refuse(ShapeError, "linear_as_conv", "image", f"of a size H·W that divides the {features} features", image)
     weight = linear.params["weight"].reshape(outputs, -1, *image)
     return Conv2d.from_arrays(weight=weight, bias=bias_of(linear))
 
 
 def conv_as_linear(conv: Convolution, image: Pair) -> Linear:
-    """The linear layer on flattened (H, W) images that a convolution is: its Toeplitz matrix, its bias repeated.
+    """The linear layer on flattened (H, W) images that equals a convolution: its Toeplitz matrix, its bias repeated.
 
     Parameters
     ----------
-    conv : Conv2d or DepthwiseConv2d (with as many filters as channels), with any options
+    conv : Conv2d, or DepthwiseConv2d with as many filters as channels, with any options
     image : (H, W)
 
     Returns

@@ -1,7 +1,7 @@
-"""A max pool is a convolution over the max-plus semiring, where ``+`` is the maximum and ``*`` the sum of the reals.
+"""A max pool is a convolution over the max-plus semiring, where ``+`` is the maximum and ``*`` is the real sum.
 
-Its weight is the semiring's one, 0, everywhere, and its padding is the semiring's zero, −∞: what `max_pool2d` pads
-with. Source: F. Baccelli et al., Synchronization and Linearity (1992), chapter 3.
+Its weight is the semiring's one, 0, everywhere. Its padding is the semiring's zero, −∞, with which `max_pool2d` pads.
+Source: F. Baccelli et al., Synchronization and Linearity (1992), chapter 3.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["max_pool_as_max_plus_conv"]
 
 
 def max_pool_as_max_plus_conv(pool: MaxPool2d, channels: int) -> Conv2d:
-    """The `Conv2d` that, applied to ``max_plus(x)``, gives ``max_plus(pool(x))``: one group per channel.
+    """The `Conv2d`, with one group per channel, that maps ``max_plus(x)`` to ``max_plus(pool(x))``.
 
     Raises
     ------
-    OptionError : the pool has ceil_mode, whose last window may hang over the end; a convolution has none there.
+    OptionError : the pool has ceil_mode. Its last window may hang over the end; a convolution has no window there.
 
     >>> from nnref.arithmetic import max_plus
     >>> conv = max_pool_as_max_plus_conv(MaxPool2d((1, 2), stride=1), channels=1)

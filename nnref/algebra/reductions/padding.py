@@ -1,8 +1,8 @@
 """Explicit zero padding, folded into the padding of the layer after it.
 
-Right for a convolution, whose own padding is zeros, and for an average pool that counts its padding. Wrong for one
-that does not, which divides by fewer pixels, and for a max pool, whose padding is −∞: both are refuted claims.
-Source: torch.nn.ZeroPad2d; the padding rules of `nnref.layers`.
+The fold is right for a convolution, whose own padding is zeros, and for an average pool that counts its padding. It is
+wrong for an average pool that does not count it, which divides by fewer pixels, and for a max pool, whose padding is
+−∞; two refuted claims show this. Source: torch.nn.ZeroPad2d; the padding rules of `nnref.layers`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["fuse_pad_avg_pool", "fuse_pad_conv"]
 
 
 def fuse_pad_conv(pad: ZeroPad2d, conv: AnyConvolution) -> AnyConvolution:
-    """One convolution for ``conv(pad(x))``: the two paddings add.
+    """One convolution for ``conv(pad(x))``: the two paddings add up.
 
     Raises
     ------
-    OptionError : the convolution is padded by "same" and has a stride, so that its padding depends on the image.
+    OptionError : the padding of the convolution is "same" with a stride, so that it depends on the image.
 
     >>> from nnref import Conv2d
     >>> fuse_pad_conv(ZeroPad2d(1), Conv2d(3, 8, 3, padding=((1, 0), (0, 0))))
@@ -40,8 +40,8 @@ def fuse_pad_avg_pool(pad: ZeroPad2d, pool: AvgPool2d) -> AvgPool2d:
 
     Raises
     ------
-    OptionError : the pool does not count its padding, or ceil_mode meets padding at the end: such a pool may start a
-        last window in explicit padding, but not in its own.
+    OptionError : the pool does not count its padding, or it has ceil_mode and `pad` adds pixels at the end: a last
+        window may start in explicit padding, but not in the pool's own.
 
     >>> fuse_pad_avg_pool(ZeroPad2d(1), AvgPool2d(3, stride=2)).options["padding"]
     ((1, 1), (1, 1))
@@ -53,7 +53,7 @@ def fuse_pad_avg_pool(pad: ZeroPad2d, pool: AvgPool2d) -> AvgPool2d:
     if not pool.options["count_include_pad"] and padding != NO_PADDING:
         raise OptionError(
             f"{function}: count_include_pad must be True, got False: a pool that does not count its padding divides by "
-            "fewer pixels at the border, whereas the zeros of explicit padding are pixels like any other and count"
+            "fewer pixels at the border, but the zeros of explicit padding are pixels like any other and count"
         )
     (_, bottom), (_, right) = pair_of_pairs(function, "padding", pad.options["padding"])
     if pool.options["ceil_mode"] and (bottom or right):
@@ -65,7 +65,7 @@ def fuse_pad_avg_pool(pad: ZeroPad2d, pool: AvgPool2d) -> AvgPool2d:
 
 
 def _added(function: str, pad: ZeroPad2d, layer: Layer) -> tuple[Pair, Pair]:
-    """The padding of both together."""
+    """The sum of both paddings."""
     (top, bottom), (left, right) = pair_of_pairs(function, "padding", pad.options["padding"])
     (t, b), (l, r) = padding_of(function, layer)
     return (top + t, bottom + b), (left + l, right + r)

@@ -1,7 +1,7 @@
-r"""Average pooling is a convolution: every tap weighs 1/(kh·kw).
+r"""Average pooling is a convolution whose taps all have the weight 1/(kh·kw).
 
     avg pool  =  depthwise convolution with F = 1/(kh·kw) everywhere
-    global average pool  =  the same with the image's own size, unpadded ("VALID")
+    global average pool  =  the same with a kernel of the image's size, unpadded ("VALID")
 
 Source: the lecture, "Is average pooling a convolution?".
 """
@@ -25,7 +25,7 @@ __all__ = ["avg_pool_as_conv", "avg_pool_as_depthwise", "global_avg_pool_as_avg_
 
 
 def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.float32) -> DepthwiseConv2d:
-    """The depthwise convolution with weight 1/(kh·kw) that an average pool is.
+    """The depthwise convolution with weight 1/(kh·kw) that equals an average pool.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.flo
 
     Raises
     ------
-    OptionError : its divisor differs from window to window, so that no one kernel fits all; or channels are none.
-    DTypeError : dtype is no dtype of parameters.
+    OptionError : the divisor differs from window to window, so that no single kernel fits; or channels is below 1.
+    DTypeError : dtype is not a dtype of parameters.
 
     >>> avg_pool_as_depthwise(AvgPool2d(2), 3)
     DepthwiseConv2d(weight=(3, 1, 2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=1)
@@ -62,7 +62,7 @@ def avg_pool_as_depthwise(pool: AvgPool2d, channels: int, *, dtype: Any = np.flo
 
 
 def avg_pool_as_conv(pool: AvgPool2d, channels: int, *, dtype: Any = np.float32) -> Conv2d:
-    """The convolution, without groups, that an average pool is: zeros between different channels.
+    """The convolution without groups that equals an average pool: zeros between different channels.
 
     Parameters and errors are those of `avg_pool_as_depthwise`.
 
@@ -73,7 +73,7 @@ def avg_pool_as_conv(pool: AvgPool2d, channels: int, *, dtype: Any = np.float32)
 
 
 def global_avg_pool_as_avg_pool(image: Pair) -> AvgPool2d:
-    """The average pool with one window, the image (H, W).
+    """The average pool with a single window: the image (H, W).
 
     >>> global_avg_pool_as_avg_pool((7, 5)).options["kernel_size"]
     (7, 5)
@@ -82,7 +82,7 @@ def global_avg_pool_as_avg_pool(image: Pair) -> AvgPool2d:
 
 
 def global_avg_pool_as_conv(channels: int, image: Pair, *, dtype: Any = np.float32) -> Conv2d:
-    """The unpadded convolution with a kernel of 1/(HW) everywhere that global average pooling of (H, W) images is.
+    """The unpadded convolution that equals global average pooling of (H, W) images: 1/(HW) everywhere.
 
     >>> global_avg_pool_as_conv(3, (7, 5)).params["weight"].shape
     (3, 3, 7, 5)
