@@ -1,4 +1,4 @@
-"""The registry of claims, one file a family. `prove` settles each of them."""
+"""The registry of claims, one file per family. `prove` settles each claim."""
 
 from __future__ import annotations
 

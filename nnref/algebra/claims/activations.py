@@ -1,4 +1,4 @@
-r"""The lecture's second part, on σ, tanh and ReLU; and which layers are not affine, hence no convolutions."""
+r"""The second part of the lecture, on σ, tanh and ReLU; and the layers that are not affine, so not convolutions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _step(x: Array) -> Array:
 
 
 def _derivative(f: Callable[[Array], Array], x: Array) -> Array:
-    """f′ at every element, by dual numbers."""
+    """f′ at every element, computed with dual numbers."""
     return gradient(np.sum(f(dual_variables("x", x))), "x", x.shape)
 
 
@@ -65,7 +65,7 @@ def _train(given: Given, image: Pair, eps: int) -> tuple[Any, ...]:
 def _not_affine(
     name: str, f: str, arguments: Callable[..., tuple[Any, ...]], *cases: dict[str, Any], **fields: Any
 ) -> Claim:
-    """The claim, a false one, that a layer is affine: f(X+Y) + f(X−Y) = 2 f(X)."""
+    """The false claim that a layer is affine: f(X+Y) + f(X−Y) = 2 f(X)."""
     return Claim(
         name=f"{name}-affine",
         statement=rf"{f} \text{{ is affine: }} f(X+Y) + f(X-Y) = 2\,f(X)",
@@ -125,7 +125,7 @@ def relu_formula(x: Array) -> Sides:
 
 @claim(
     "sigmoid-centred",
-    source=ACTIVATIONS + ", where it is said not to be",
+    source=ACTIVATIONS + ", which says that it is not",
     arguments=_points,
     cases=({"points": 1},),
     method="50 digits",
@@ -172,7 +172,7 @@ def tanh_is_odd(x: Array) -> Sides:
     arguments=_points,
     cases=POINTS,
     method="exponentials",
-    conditions="σ′ is sigmoid_backward, which the claim sigmoid-gradient holds against dual numbers",
+    conditions="σ′ is sigmoid_backward, which the claim sigmoid-gradient compares with dual numbers",
     lecture=("15",),
     vary=THOROUGH,
 )
@@ -267,6 +267,6 @@ batch_norm_train_is_affine = _not_affine(
     r"\mathrm{BN}_{\mathrm{train}}",
     _train,
     {"image": (1, 2), "eps": 0},
-    source="Ioffe & Szegedy (arXiv:1502.03167): the statistics are those of the batch",
+    source="Ioffe & Szegedy (arXiv:1502.03167), where the statistics are those of the batch",
     correction=r"\mathrm{BN} \text{ in evaluation, with fixed statistics, is: batch-norm-affine}",
 )

@@ -1,4 +1,4 @@
-"""Parallel branches, added: identities, sums of convolutions, re-parameterised blocks."""
+"""Sums of parallel branches: identities, sums of convolutions, re-parameterised blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import branches
 
-LATE, EARLY = ((2, 0), (2, 0)), ((0, 2), (0, 2))  # paddings of one total
+LATE, EARLY = ((2, 0), (2, 0)), ((0, 2), (0, 2))  # paddings with the same total
 REPVGG = "Ding et al., RepVGG (arXiv:2101.03697)"
 
 
@@ -21,7 +21,7 @@ def _identity(given: Given, image: Pair, channels: int, kernel: Pair, groups: in
 
 
 def _convs(given: Given, image: Pair, channels: tuple[int, int], kernels: Any, **options: Any) -> tuple[Any, ...]:
-    """X and one convolution for each kernel, with its share of each option."""
+    """X and one convolution per kernel; each option has one value per convolution."""
     convs = [
         given.conv(*channels, kernel, tag=f"{i}", **{name: values[i] for name, values in options.items()})
         for i, kernel in enumerate(kernels)
@@ -30,7 +30,7 @@ def _convs(given: Given, image: Pair, channels: tuple[int, int], kernels: Any, *
 
 
 def _block(given: Given, image: Pair, channels: int = 1, stride: int = 1, groups: int = 1) -> tuple[Array, Sum]:
-    """X and 3×3+BN ‖ 1×1+BN ‖ BN, the last where the image keeps its size."""
+    """X and 3×3+BN ‖ 1×1+BN ‖ BN; the last branch only if the image keeps its size."""
     o: dict[str, Any] = {"bias": False, "stride": stride, "groups": groups}
     three = given.conv(channels, channels, (3, 3), padding=1, tag="₃", **o)
     one = given.conv(channels, channels, (1, 1), tag="₁", **o)
@@ -43,7 +43,7 @@ def _block(given: Given, image: Pair, channels: int = 1, stride: int = 1, groups
 def _residual(
     given: Given, image: Pair, channels: int = 1, kernel: Pair = (3, 3), groups: int = 1
 ) -> tuple[Array, Sum]:
-    """X and a convolution beside the identity."""
+    """X, and a convolution beside the identity."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     conv = given.conv(channels, channels, kernel, padding=padding, groups=groups)
     return given.image(1, channels, *image), Sum(conv, Sequential())
@@ -92,7 +92,7 @@ def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
         },
         {"image": (3, 3), "channels": (1, 1), "kernels": ((2, 3), (1, 1)), "padding": ("same", 0)},
     ),
-    conditions="one stride; kernels padded alike",
+    conditions="one stride; the kernels are padded alike",
     reductions=("sum_of_convs",),
     vary={
         "image": ((3, 3), (4, 5)),
@@ -140,7 +140,7 @@ def block_is_conv(x: Array, block: Sum) -> Sides:
         {"image": (2, 2), "kernel": (1, 5)},
         {"image": (2, 2), "channels": 2, "groups": 2},
     ),
-    conditions="an odd kernel, padded by its half",
+    conditions="an odd kernel, padded by half its size",
     reductions=("reparameterize", "identity_as_conv"),
     vary={"image": ((1, 2), (3, 3)), "channels": (1, 2), "kernel": ((1, 1), (3, 3), (5, 1))},
 )

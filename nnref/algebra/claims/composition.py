@@ -1,4 +1,4 @@
-r"""Convolutions compose, and grouped, depthwise, transposed and fully connected layers are convolutions or adjoints."""
+r"""Convolutions compose; grouped, depthwise and linear layers are convolutions, and transposed ones are adjoints."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def conv_is_a_sum_of_products(x: Array, conv: Conv2d) -> Sides:
         {"image": (2, 2), "channels": (4, 4, 4), "first": {"groups": 4}, "second": {"groups": 2}},
         {"image": (2, 2), "channels": (2, 2, 1), "kernels": ((1, 1), (2, 2)), "biases": (False, True)},
     ),
-    conditions="no padding of the second",
+    conditions="the second is not padded",
     reductions=("compose_convs",),
     lecture=("4",),
     vary={
@@ -132,7 +132,7 @@ def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
             "second": {"padding": 1, "dilation": (1, 2)},
         },
     ),
-    conditions="the first 1×1, without bias and padding",
+    conditions="the first is 1×1, without bias and padding",
     reductions=("compose_convs",),
     vary={
         "image": ((4, 5), (6, 5)),
@@ -150,7 +150,7 @@ def pointwise_then_padded_conv(x: Array, first: Conv2d, second: Conv2d) -> Sides
 
 @claim(
     "convs-compose-padded-second",
-    source="the composition of unpadded convolutions, applied to a padded second",
+    source="the composition of unpadded convolutions, applied to a padded second one",
     arguments=layers.two_convs,
     cases=(
         {
@@ -187,7 +187,7 @@ def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
 
 @claim(
     "grouped-dense",
-    source="Krizhevsky et al., AlexNet (2012), where groups come from",
+    source="Krizhevsky et al., AlexNet (2012), which introduced groups",
     arguments=layers.conv,
     cases=(
         {"image": (2, 2), "channels": 4, "filters": 6, "kernel": (1, 2), "groups": 2},
@@ -247,7 +247,7 @@ def conv_is_linear(x: Array, conv: Conv2d) -> Sides:
 
 @claim(
     "global-avg-pool-linear-conv",
-    source="the lecture's GAP, composed with a 1×1 convolution",
+    source="global average pooling as in the lecture, composed with a 1×1 convolution",
     arguments=_pooled_and_linear,
     cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
     reductions=("global_avg_pool_as_conv", "linear_as_conv", "compose_convs"),
@@ -274,7 +274,7 @@ def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
             "pool": {"kernel_size": (3, 2), "stride": 1},
         },
     ),
-    conditions="no padding of the pool",
+    conditions="the pool is not padded",
     reductions=("avg_pool_as_conv", "compose_convs"),
     vary={
         "image": ((4, 4), (5, 4)),

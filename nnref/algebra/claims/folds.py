@@ -1,4 +1,4 @@
-r"""Batch norm and padding, folded into convolutions.
+r"""Batch norms and explicit padding, folded into convolutions.
 
 Throughout G = γ/√(σ² + ε) and g = β − μ·G.
 """
@@ -27,8 +27,8 @@ LECTURE_BN, LECTURE_MERGE = "lecture, batch normalisation as a linear operation"
 
 
 def _scale_and_shift(bn: BatchNorm2d) -> tuple[Array, Array]:
-    """G and g as the lecture writes them, from r = 1/√(σ² + ε)."""
-    inv_std = 1 / np.sqrt(bn.buffers["running_var"] + bn.options["eps"])  # of a formal variance
+    """G and g as in the lecture, from r = 1/√(σ² + ε)."""
+    inv_std = 1 / np.sqrt(bn.buffers["running_var"] + bn.options["eps"])  # a formal variance
     scale = bn.params["weight"] * inv_std
     return scale, bn.params["bias"] - bn.params["weight"] * bn.buffers["running_mean"] * inv_std
 
@@ -38,7 +38,7 @@ def _padding_itself(pool: AvgPool2d | MaxPool2d, pad: ZeroPad2d) -> AvgPool2d | 
 
 
 def _pre_image(given: Given, pad: Any = 1, **case: Any) -> tuple[Any, ...]:
-    """X, a batch norm, padding, a convolution. The pre-image p of 0 is given, and β = (μ − p)·G: every β, if G ≠ 0."""
+    """X, batch norm, padding, convolution. The pre-image p of 0 is given, and β = (μ − p)·G: any β, if G ≠ 0."""
     x, bn, conv = layers.batch_norm_then_conv(given, **case)
     bn.params["bias"] = (bn.buffers["running_mean"] - given.array("p", x.shape[1])) * _scale_and_shift(bn)[0]
     return x, bn, ZeroPad2d(pad), conv
@@ -122,7 +122,7 @@ def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
 
 @claim(
     "depthwise-batch-norm",
-    source="Howard et al., MobileNets (arXiv:1704.04861), whose blocks these are",
+    source="Howard et al., MobileNets (arXiv:1704.04861), which use such blocks",
     arguments=layers.depthwise_then_batch_norm,
     cases=(
         {"image": (2, 2), "channels": 2, "multiplier": 2, "kernel": (2, 1), "padding": 1},
@@ -163,7 +163,7 @@ def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -
 
 @claim(
     "conv-transpose-batch-norm",
-    source="torch.nn.utils.fusion; pytorch#180995 had the groups wrong",
+    source="torch.nn.utils.fusion; pytorch#180995 reports a fold that is wrong for groups",
     arguments=layers.conv_transpose_then_batch_norm,
     cases=(
         {"image": (2, 2), "channels": 2, "outputs": 2, "kernel": (2, 2), "stride": 2},
@@ -193,7 +193,7 @@ def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNor
 
 @claim(
     "conv-transpose-batch-norm-as-conv",
-    source="the fold of a convolution, applied unchanged",
+    source="the fold of a convolution, applied unchanged to a transposed one",
     arguments=layers.conv_transpose_then_batch_norm,
     cases=({"image": (1, 1), "channels": 2, "outputs": 2, "bias": False},),
     holds=False,
@@ -235,7 +235,7 @@ def batch_norm_then_batch_norm(x: Array, first: BatchNorm2d, second: BatchNorm2d
         {"image": (3, 3), "channels": 4, "filters": 2, "kernel": (2, 2), "groups": 2, "stride": 2},
         {"image": (1, 3), "channels": 2, "kernel": (1, 2), "dilation": 2, "bias": False},
     ),
-    conditions=BATCH_NORM + "; no padding",
+    conditions=BATCH_NORM + "; the convolution is not padded",
     reductions=("fuse_batch_norm_conv",),
     vary={
         "image": ((3, 3), (3, 4)),
@@ -333,7 +333,7 @@ def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
         {"image": (3, 4), "channels": 2, "pad": 1, "kernel_size": (3, 2), "stride": 2, "padding": ((0, 1), (1, 0))},
         {"image": (3, 4), "pad": ((1, 0), (2, 0)), "kernel_size": 2, "stride": 3, "ceil_mode": True},
     ),
-    conditions="count_include_pad; with ceil_mode no padding at the end",
+    conditions="the pool counts its padding; with ceil_mode there is no padding at the end",
     reductions=("fuse_pad_avg_pool",),
     vary={
         "image": ((2, 2), (3, 5)),

@@ -1,8 +1,8 @@
 r"""Every backward is the derivative of its forward: f_backward(dY, X, …) = ∂⟨dY, f(X, …)⟩.
 
-The left side differentiates the forward by dual numbers. Their values are polynomials for polynomial layers, with
-formal roots for batch norms, logarithms of integers for σ and tanh, all orders of pixels for ReLU and max pooling:
-proofs; and random numbers for softmax.
+The left side differentiates the forward with dual numbers. Their values make most of these claims proofs: polynomials
+for polynomial layers, polynomials with formal roots for batch norms, logarithms of integers for σ and tanh, and all
+orders of pixels for ReLU and max pooling. For softmax they are random numbers, which only test the claim.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _backward_is_the_derivative(forward: Forward, backward: Backward, dy: Array,
 
 
 def _dual(name: str, array: Array) -> Array:
-    """Dual variables. A formal variance has r for its inverse root, of which r²(σ² + ε) = 1 says r′ = −r³/2."""
+    """Dual variables. For a formal variance with the inverse root r, r²(σ² + ε) = 1 gives r′ = −r³/2."""
     if not isinstance(array.flat[0], Variance):
         return dual_variables(name, array)
     r = np.array([variance.inv_std for variance in array])
@@ -64,7 +64,7 @@ def _dual(name: str, array: Array) -> Array:
 
 def _arguments(forward: Forward, backward: Backward) -> Callable[..., tuple[Any, ...]]:
     def arguments(given: Given, **case: Any) -> tuple[Any, ...]:
-        """The functions, dY, the arrays (of the shapes that the case gives by their names) and the options."""
+        """The two functions, dY, the arrays (the case gives their shapes by name) and the options."""
         options = {name: value for name, value in case.items() if name not in ARRAYS}
         x, *others = [name for name in ARRAYS if name in case]
         arrays = [given.image(*case[x]), *(given.array(name, *case[name], neutral=1) for name in others)]
@@ -75,7 +75,7 @@ def _arguments(forward: Forward, backward: Backward) -> Callable[..., tuple[Any,
 
 
 def _with_root(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
-    """dY, X, γ, β, with formal roots, and eps, which they absorb."""
+    """dY, X, γ and β as radicals, which have formal roots, and eps."""
     shapes = {"dy": x, "x": x, "γ": x[1:2], "β": x[1:2]}
     return *(radicals(given.array(name, *shape, neutral=int(name == "γ"))) for name, shape in shapes.items()), EPS
 
@@ -86,7 +86,7 @@ def _train(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
 
 
 def _evaluation(given: Given, x: tuple[int, ...]) -> tuple[Any, ...]:
-    """X, γ, β, μ, and σ² by its formal 1/√(σ² + ε)."""
+    """X, γ, β, μ and a formal σ², given by 1/√(σ² + ε)."""
     arrays = [given.array("x", *x), *(given.array(name, x[1], neutral=1) for name in ("γ", "β", "μ"))]
     var = variances(given.array("r", x[1], neutral=1, positive=True), EPS)
     return batch_norm2d, batch_norm2d_backward, given.array("dy", *x), [*arrays, var], {"eps": EPS}
@@ -111,7 +111,7 @@ def _gradient(forward: Forward, backward: Backward, *cases: Case, **fields: Any)
 
 
 CONV = {"x": (2, 2, 3, 3), "weight": (2, 2, 2, 2), "bias": (2,)}
-ROOT = r"$r = 1/\sqrt{\sigma^2+\varepsilon}$ is known by $r^2(\sigma^2+\varepsilon) = 1$ alone, hence $r' = -r^3/2$"
+ROOT = r"$r = 1/\sqrt{\sigma^2+\varepsilon}$ enters only by $r^2(\sigma^2+\varepsilon) = 1$, which gives $r' = -r^3/2$"
 POINTS = ({"x": (64,)}, {"x": (8, 10)})
 TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 2, 1, 2)})
 
@@ -231,7 +231,7 @@ max_pool2d_gradient = _gradient(
     {"x": (1, 1, 2, 2), "kernel_size": 2, "stride": 1, "padding": 1},
     {"x": (1, 1, 1, 4), "kernel_size": (1, 2), "stride": (1, 1), "dilation": (1, 2)},
     method="orders",
-    conditions="no ties; every window has a pixel",
+    conditions="no ties; every window contains a pixel",
     vary={
         "x": ((1, 1, 2, 2), (1, 1, 1, 4)),
         "kernel_size": ((1, 2), (1, 3)),

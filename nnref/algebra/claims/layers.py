@@ -1,4 +1,4 @@
-"""What a case asks for: the layers and the image that laws are about, made from what is given."""
+"""The arguments of laws: the image and the layers that a case describes, filled by the method."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def depthwise(
 
 
 def two_batch_norms(given: Given, image: Pair = (1, 1), channels: int = 1) -> tuple[Array, BatchNorm2d, BatchNorm2d]:
-    """X, batch norm, batch norm, each with an ε of its own."""
+    """X and two batch norms, each with its own ε."""
     first, second = given.batch_norm(channels, tag="₁"), given.batch_norm(channels, tag="₂", eps=2.0**-7)
     return given.image(1, channels, *image), first, second
 
@@ -94,7 +94,7 @@ def two_convs(
     first: dict[str, Any] | None = None,
     second: dict[str, Any] | None = None,
 ) -> tuple[Array, Conv2d, Conv2d]:
-    """X and two convolutions, one after the other; channels before, between and after them."""
+    """X and two convolutions in a row; `channels` are those before, between and after them."""
     before, between, after = channels
     one = given.conv(before, between, kernels[0], bias=biases[0], tag="₁", **first or {})
     two = given.conv(between, after, kernels[1], bias=biases[1], tag="₂", **second or {})

@@ -1,4 +1,4 @@
-"""The lecture's formulas and statements, numbered in its order; claims refer to them by number."""
+"""The formulas and statements of the lecture, numbered in its order; claims refer to them by number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMULAS = {
     "5": r"$Y^k_{ij} = \sum_{m}\sum_{u,v} X^m_{i+u-1,j+v-1}\, F^{mk}_{uv} + b^k$",
     "6": r"kernel of the merged convolution: $O^{mk}_{uv} = F^{mk}_{uv}\,\gamma^k/\sqrt{\sigma^{2,k} + \varepsilon}$",
     "7": r"its offset: $o^k = b^k + \beta^k - \gamma^k\mu^k/\sqrt{\sigma^{2,k} + \varepsilon}$ (wrong)",
-    "8": "max pooling is no convolution: a maximum is not linear",
+    "8": "max pooling is not a convolution, because a maximum is not linear",
     "9": "average pooling is a convolution",
     "10": r"$\mathrm{GAP2D}(X) = \frac{1}{HW}\sum_{ij} X_{ij}$ is the convolution with "
     r"$F_{\mathrm{GAP}} = \frac{1}{HW} 1_{H\times W}$, unpadded",
@@ -22,6 +22,6 @@ FORMULAS = {
     "13": r"$\mathrm{ReLU}(x) = \max(0, x)$",
     "14": r"$\sigma$ is not centred at zero; $\tanh$ is",
     "15": r"$\sigma'(x) = \sigma(x)(1 - \sigma(x))$",
-    "16": r"gradients vanish: for large $\lvert x\rvert$ the derivative of $\sigma$, and of $\tanh$, tends to zero",
-    "17": r"the derivative of ReLU is zero for negative $x$ and 1 for positive",
+    "16": r"gradients vanish: for large $\lvert x\rvert$ the derivatives of $\sigma$ and of $\tanh$ tend to zero",
+    "17": r"the derivative of ReLU is 0 for negative $x$ and 1 for positive $x$",
 }

@@ -1,4 +1,4 @@
-r"""Average pooling is a convolution; max pooling is one over the max-plus semiring, and none over the reals."""
+r"""Average pooling is a convolution; max pooling is one over the max-plus semiring, but not over the reals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _image(given: Given, image: Pair, channels: int = 1) -> tuple[Array]:
 def _two_max_pools(
     given: Given, image: Pair, kernels: tuple[int, int], strides: tuple[int, int], padding: int = 0
 ) -> Any:
-    """X, two square pools and the one that both are: kernel k₁ + (k₂ − 1)·s₁, stride s₁·s₂."""
+    """X, two square pools, and the pool that equals both: kernel k₁ + (k₂ − 1)·s₁, stride s₁·s₂."""
     first = MaxPool2d(kernels[0], strides[0], padding)
     second = MaxPool2d(kernels[1], strides[1])
     both = MaxPool2d(kernels[0] + (kernels[1] - 1) * strides[0], strides[0] * strides[1], padding)
@@ -66,7 +66,7 @@ POOLS = {"image": ((3, 4), (4, 3)), "channels": (1, 2), "kernel_size": (2, (1, 3
         {"image": (2, 2), "kernel_size": 2},
         {"image": (5, 4), "channels": 2, "kernel_size": (2, 3), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
     ),
-    conditions="padding, if any, counts; no ceil_mode",
+    conditions="the padding, if there is any, counts; no ceil_mode",
     reductions=("avg_pool_as_depthwise",),
     lecture=("9",),
     vary=POOLS | {"padding": (0, 1)},
@@ -85,7 +85,7 @@ def avg_pool_is_depthwise(x: Array, pool: AvgPool2d) -> Sides:
         {"image": (2, 2), "kernel_size": 2},
         {"image": (5, 4), "channels": 3, "kernel_size": (2, 3), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
     ),
-    conditions="padding, if any, counts; no ceil_mode",
+    conditions="the padding, if there is any, counts; no ceil_mode",
     reductions=("avg_pool_as_conv",),
     lecture=("9",),
     vary=POOLS | {"padding": (0, 1)},
@@ -130,12 +130,12 @@ def global_avg_pool_is_conv(x: Array) -> Sides:
 
 @claim(
     "avg-pool-uncounted-conv",
-    source="what would have to hold if such a pool were any convolution: those commute with shifts",
+    source="a convolution commutes with shifts, so such a pool would have to if it were one",
     arguments=_pooled(AvgPool2d),
     method="small values",
     cases=({"image": (1, 1), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "count_include_pad": False},),
     holds=False,
-    conditions="an image that loses no pixel but zeros by the shift",
+    conditions="the shift moves only zeros out of the image",
     correction=r"\mathrm{avg}'(X)_{ij} = \tfrac{1}{K_{ij}} (1 * X)_{ij}, \text{ each window with its own divisor}",
 )
 def uncounted_avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
@@ -152,7 +152,7 @@ def uncounted_avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
     arguments=_pooled(AvgPool2d),
     method="basis",
     cases=({"image": (2, 3), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1)},),
-    conditions="an image that loses no pixel but zeros by the shift; padding counts; stride 1",
+    conditions="the shift moves only zeros out of the image; padding counts; stride 1",
     vary={"image": ((2, 3), (3, 3)), "kernel_size": ((1, 2), (2, 3)), "stride": (1,), "padding": ((0, 1), 1)},
 )
 def avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
@@ -170,7 +170,7 @@ def avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
         {"image": (3, 3), "kernel_size": 2, "stride": 1},
         {"image": (2, 4), "kernel_size": 2, "stride": 2, "padding": 1},
     ),
-    conditions="every window has a pixel",
+    conditions="every window contains a pixel",
     vary={"image": ((2, 3), (3, 3)), "kernel_size": (2, (1, 2)), "stride": (None, 1), "padding": (0, (0, 1))},
 )
 def relu_commutes_with_max_pool(x: Array, pool: MaxPool2d) -> Sides:
@@ -180,7 +180,7 @@ def relu_commutes_with_max_pool(x: Array, pool: MaxPool2d) -> Sides:
 
 @claim(
     "max-pools-compose",
-    source="a maximum of maxima is the maximum; convs-compose over max-plus",
+    source="a maximum of maxima is the maximum; over max-plus this is convs-compose",
     arguments=_two_max_pools,
     method="zero-one",
     cases=(
@@ -189,7 +189,7 @@ def relu_commutes_with_max_pool(x: Array, pool: MaxPool2d) -> Sides:
         {"image": (3, 3), "kernels": (2, 2), "strides": (1, 2)},
         {"image": (2, 4), "kernels": (2, 2), "strides": (2, 1), "padding": 1},
     ),
-    conditions=r"no padding of the second; $s_1 \le k_1$ or else gaps stay open",
+    conditions=r"the second is not padded; $s_1 \le k_1$, so that no pixel is left out",
     vary={"image": ((3, 3), (2, 4)), "kernels": ((2, 1), (1, 2), (2, 2)), "strides": ((1, 1), (1, 2))},
 )
 def max_pools_compose(x: Array, first: MaxPool2d, second: MaxPool2d, both: MaxPool2d) -> Sides:
