@@ -1,4 +1,4 @@
-"""Bad calls, one a row: each is refused, by the right error, with a message of function, argument, expected and got."""
+"""Bad calls, one per row: each raises the right error, which names function, argument, expected and got."""
 
 from decimal import Decimal
 
@@ -86,7 +86,7 @@ COUNT = "an int, at least 1"
 
 
 def forward_with(layer, x=X):
-    """A call of a layer whose options are wrong, which its function finds out."""
+    """A call of a layer with wrong options, which its function refuses."""
     return layer.forward(x)
 
 

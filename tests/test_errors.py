@@ -1,4 +1,4 @@
-"""The one wording of all refusals."""
+"""All refusals have the same wording."""
 
 import numpy as np
 import pytest

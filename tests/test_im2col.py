@@ -1,4 +1,4 @@
-"""Gather, scatter and the three products of a convolution: each is an adjoint of others, in blocks of any size."""
+"""Gather, scatter and the three products of a convolution: adjoints of one another, in blocks of any size."""
 
 import numpy as np
 import pytest

@@ -133,7 +133,7 @@ def test_layers_can_be_copied_and_pickled(duplicate):
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8])
 def test_narrow_integers_of_numpy_do_not_overflow(kind):
-    """100·2 is no int8, and 100·3 no uint8."""
+    """100·2 does not fit in an int8, and 100·3 does not fit in a uint8."""
     hundred, x = kind(100), np.ones((1, 100, 1, 1))
     weight = np.ones((100, 3, 1, 1))
     assert DepthwiseConv2d(hundred, kind(1), multiplier=kind(3)).params["weight"].shape == (300, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""dtype rules and the zeros and constants of every arithmetic."""
+"""The zeros, sums, constants and functions of every arithmetic."""
 
 from decimal import Decimal
 from fractions import Fraction

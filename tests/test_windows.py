@@ -1,4 +1,4 @@
-"""Where windows lie: against a naive enumeration of pixels, over all small geometries of one axis."""
+"""Where windows lie, compared with a naive enumeration of pixels over all small geometries of one axis."""
 
 import itertools
 

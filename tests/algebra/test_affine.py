@@ -1,4 +1,4 @@
-"""Matrices of layers, and counterexamples of layers that have none."""
+"""Matrices of affine layers, and counterexamples for layers that are not affine."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def network() -> Sequential:
 
 AFFINE: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (Conv2d(2, 3, 2, stride=2, padding=1, rng=0), (1, 2, 3, 3)),
-    (AvgPool2d(2, padding=1, count_include_pad=False), (1, 1, 3, 3)),  # linear, although no convolution
+    (AvgPool2d(2, padding=1, count_include_pad=False), (1, 1, 3, 3)),  # linear, although not a convolution
     (GlobalAvgPool2d(), (2, 1, 2, 2)),
     (BatchNorm2d(2).eval(), (1, 2, 1, 2)),
     (Sequential(), (1, 1, 2, 2)),
@@ -97,7 +97,7 @@ def test_a_kink_far_away_is_found(by: float, slope: float) -> None:
 
 
 def test_a_kink_of_an_odd_function_is_found() -> None:
-    """relu(x + 100) - relu(x - 100) - 100 keeps -100 ≤ x ≤ 100, and has its midpoints right about 0."""
+    """relu(x + 100) - relu(x - 100) - 100 is x for -100 ≤ x ≤ 100, and maps midpoints about 0 correctly."""
     upper = Sequential(shifted(-100.0, ReLU()), Linear.from_arrays(weight=np.array([[-1.0]]), bias=np.array([-100.0])))
     assert isinstance(is_affine(Sum(shifted(100.0, ReLU()), upper), (1, 1)), Refutation)
 
@@ -107,7 +107,7 @@ def test_a_sigmoid_far_away_is_found() -> None:
 
 
 def test_an_affine_layer_that_compares_is_undecided_and_never_refuted() -> None:
-    """The identity by way of comparisons, of three slopes. However large the numbers: the arithmetic is exact."""
+    """Maxima of single pixels, with three slopes. No number is too large, because the arithmetic is exact."""
     weight = np.array([1.0, 1e9, 1 / 3]).reshape(3, 1, 1, 1)
     image = Conv2d.from_arrays(weight=weight, bias=np.full(3, 1 / 7))
     with pytest.raises(ArithmeticError, match=r"(?s)undecided .* polynomials have no order"):

@@ -1,4 +1,4 @@
-"""The registry: every claim is settled as it says, checkable again, and of a reduction or the lecture."""
+"""The registry: every claim is settled as expected, can be verified, and belongs to a reduction or to the lecture."""
 
 import contextlib
 import dataclasses
@@ -70,7 +70,7 @@ def distinct(cases: Iterable[Case]) -> set[str]:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if claims[name].holds])
 def test_holds_at_drawn_shapes(name: str) -> None:
-    """At four cases that are not its own, or at all that there are."""
+    """Every claim holds at four cases that are not its own, or at all of them if there are fewer."""
     own, vary = distinct(claims[name].cases), claims[name].vary
     every = distinct(dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values()))
     outcome = prove_drawn(claims[name], max_examples=6)
@@ -182,7 +182,7 @@ def test_any_method_that_fits_refutes_the_slide(method: str) -> None:
 def test_no_method_proves_a_false_claim(name: str) -> None:
     verdicts = {}
     for method in METHODS:
-        with contextlib.suppress(OptionError):  # it does not fit the claim
+        with contextlib.suppress(OptionError):  # the method does not fit the claim
             verdicts[method] = prove(name, method=method).verdict
     assert verdicts[claims[name].method] == "refuted"
     assert "proved" not in verdicts.values()

@@ -1,4 +1,4 @@
-"""Seeded bugs in backward: the gradient claim of the layer refutes each, by a small counterexample."""
+"""Seeded bugs in backward functions: the gradient claim of the layer refutes each by a small counterexample."""
 
 import dataclasses
 from collections.abc import Callable

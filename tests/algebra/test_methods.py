@@ -16,7 +16,7 @@ from nnref.arithmetic import Degree, decimals, rational, variables
 def test_zero_one_has_all_images_of_two_values() -> None:
     images = ZeroOne().image(1, 1, 2, 2)
     assert images.shape == (32, 1, 2, 2)
-    assert len({tuple(image.flat) for image in images}) == 31  # that of zeros twice
+    assert len({tuple(image.flat) for image in images}) == 31  # the zero image occurs twice
     assert {int(value.numerator) for value in images.flat} == {-1, 0, 1}
 
 

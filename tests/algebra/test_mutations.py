@@ -1,7 +1,7 @@
-"""Seeded bugs: every reduction, with one thing in it wrong, makes a claim about it fail.
+"""Seeded bugs: if one thing in a reduction is wrong, a claim about the reduction fails.
 
-A bug is a function that takes the place of a reduction, or of a function that the reduction calls. It is given the
-right one as its first argument, and does almost what that does.
+A bug is a function that replaces a reduction, or a function that the reduction calls. It receives the right function as
+its first argument, and does almost the same.
 """
 
 import functools
@@ -28,9 +28,9 @@ Function = Callable[..., Any]
 class Bug:
     reduction: str
     module: ModuleType
-    function: str  # that it takes the place of
+    function: str  # the one that it replaces
     wrong: Function
-    raises: tuple[type[Exception], ...]  # where it makes layers that do not fit
+    raises: tuple[type[Exception], ...]  # by which it shows itself, if the layers do not fit any more
 
     def __str__(self) -> str:
         return f"{self.reduction}-{self.wrong.__name__}"
@@ -42,7 +42,7 @@ BUGS: list[Bug] = []
 def bug(
     module: ModuleType, reduction: str, function: str = "", raises: tuple[type[Exception], ...] = ()
 ) -> Callable[[Function], Function]:
-    """Register the function below as a bug in a reduction: in the place of `function`, or of the reduction itself."""
+    """Register the function below as a bug in a reduction; it replaces `function`, or the reduction itself."""
 
     def registered(wrong: Function) -> Function:
         BUGS.append(Bug(reduction, module, function or reduction, wrong, raises))
@@ -61,8 +61,8 @@ def without_option(layer: Any, name: str) -> Any:
     return type(layer).from_arrays(options=options, **layer.params)
 
 
-def lies(array: Any, *shape: int, axis: int) -> Any:
-    """The array with the entries along `shape` in reverse order on one of its axes: neighbours change places."""
+def reversed_along(array: Any, *shape: int, axis: int) -> Any:
+    """The array, seen in `shape`, with the entries along one axis in reverse order."""
     return np.flip(array.reshape(shape), axis).reshape(array.shape)
 
 
@@ -74,12 +74,12 @@ def shift_is_dropped(right, bn):
     return without_bias(right(bn))
 
 
-@bug(batch_norm, "batch_norm_as_depthwise", "scale_and_shift", raises=(TypeError,))  # not of this σ²
+@bug(batch_norm, "batch_norm_as_depthwise", "scale_and_shift", raises=(TypeError,))  # the formal σ² has another ε
 def eps_is_left_out(right, gamma, beta, mean, var, *, eps):
     return right(gamma, beta, mean, var, eps=0)
 
 
-@bug(batch_norm, "batch_norm_as_depthwise", "scale_and_shift", raises=(TypeError,))  # not of this σ²
+@bug(batch_norm, "batch_norm_as_depthwise", "scale_and_shift", raises=(TypeError,))  # the formal σ² has another ε
 def eps_is_the_default(right, gamma, beta, mean, var, *, eps):
     return right(gamma, beta, mean, var, eps=1e-5)
 
@@ -147,7 +147,7 @@ def gamma_is_not_scaled(right, gamma, beta, scale, shift):
     return gamma, beta * scale + shift
 
 
-@bug(batch_norm, "fuse_batch_norms", raises=(TypeError,))  # not of this σ²
+@bug(batch_norm, "fuse_batch_norms", raises=(TypeError,))  # the formal σ² has another ε
 def eps_of_the_second(right, first, second):
     both = right(first, second)
     return BatchNorm2d.from_arrays(**both.params, **both.buffers, options=second.options).eval()
@@ -227,7 +227,7 @@ def options_are_lost(right, conv, channels=None):
 def groups_in_reverse(right, conv):
     weight, groups = right(conv).params["weight"], conv.options["groups"]
     outputs, inputs, *kernel = weight.shape
-    return changed(right(conv), weight=lies(weight, outputs, groups, inputs // groups, *kernel, axis=1))
+    return changed(right(conv), weight=reversed_along(weight, outputs, groups, inputs // groups, *kernel, axis=1))
 
 
 # pooling
@@ -390,7 +390,7 @@ def is_noticed_by(name: str, raises: tuple[type[Exception], ...]) -> bool:
 def test_a_claim_fails(seeded: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     right = getattr(seeded.module, seeded.function)
     monkeypatch.setattr(seeded.module, seeded.function, functools.partial(seeded.wrong, right))
-    monkeypatch.setattr(witness, "TRIES", 200)  # any counterexample will do, it need not be the smallest
+    monkeypatch.setattr(witness, "TRIES", 200)  # any counterexample will do, not only the smallest
     about = [name for name, claim in claims.items() if seeded.reduction in claim.reductions]
     assert any(is_noticed_by(name, seeded.raises) for name in about), f"no claim about {seeded.reduction} fails"
 

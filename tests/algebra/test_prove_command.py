@@ -1,4 +1,4 @@
-"""``nnref prove``, its forms of output and exit statuses; and the pages made from it."""
+"""``nnref prove``: its output formats, its exit statuses, and the pages made from it."""
 
 import dataclasses
 import functools
@@ -27,7 +27,7 @@ def proved(name: str, seed: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def _each_claim_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the form of the output; `--thorough` makes its own proofs."""
+    """The output formats share the proofs; `--thorough` makes its own."""
     monkeypatch.setattr(command, "prove", lambda claim, seed: proved(claim.name, seed))
 
 

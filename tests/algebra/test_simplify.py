@@ -1,4 +1,4 @@
-"""Whole networks fold to smaller ones that compute exactly the same on rational numbers."""
+"""Whole networks fold into smaller ones that compute exactly the same on rational numbers."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def mobilenet() -> Sequential:
 
 
 def others() -> Sequential:
-    """Folds that the others have not: padding before a pool, a pool's batch norm, a transposed convolution."""
+    """Folds that the others lack: padding before a pool, a batch norm after a pool, a transposed convolution."""
     up = ConvTranspose2d.from_arrays(weight=numbers(2, 3, 2, 2), options={"stride": 2})
     head = [ZeroPad2d(((1, 0), (0, 1))), AvgPool2d(2, stride=1), norm(2), conv(2, 2, 2), up, norm(3)]
     return Sequential(*head, conv(3, 1, 2, bias=True), Sum(Sequential(Sequential()))).eval()
@@ -132,7 +132,7 @@ def test_composes_where_that_is_smaller() -> None:
 
 
 def test_a_bias_is_no_reason_not_to_fold() -> None:
-    """2 + 2 parameters of the batch norm become 8 of a bias, and a multiply-add a pixel is saved."""
+    """The 2 + 2 parameters of the batch norm become a bias of 8, and one multiply-add per pixel is saved."""
     network = Sequential(norm(2), conv(2, 8, 3)).eval()
     folded = simplify(network, (1, 2, 4, 4))
     assert [step.claim for step in folded.steps] == ["batch-norm-conv"]

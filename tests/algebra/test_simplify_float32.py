@@ -1,8 +1,8 @@
-"""`simplify` on networks as they are used: the same function on rational numbers, the same within the bound in float32.
+"""`simplify` on realistic networks: the same function on rational numbers, and the same within the bound in float32.
 
-The weights are those of a float32 network, taken as the rational numbers that they are. For a batch norm to be one on
-rational numbers its root must be rational: σ² is replaced by r⁻² − ε, r the float32 number nearest to 1/√(σ² + ε). That
-moves σ² + ε by a few roundings, and keeps the network in binary fractions. In the float32 runs σ² is the given one.
+The weights of a float32 network are used as the exact rational numbers that they are. A batch norm on rational numbers
+needs a rational root, so σ² is replaced by r⁻² − ε, where r is the float32 number nearest to 1/√(σ² + ε). This changes
+σ² + ε by a few roundings, and all numbers stay binary fractions. The float32 runs use the original σ².
 """
 
 from fractions import Fraction
@@ -32,7 +32,7 @@ FLOAT32 = Declaration().precision("float32")
 
 
 def changed(layer: Layer, change) -> Layer:
-    """The network with `change` of every layer."""
+    """The network, with `change` applied to every layer."""
     if isinstance(layer, Sequential | Sum):
         return type(layer)(*(changed(part, change) for part in layer)).eval()
     return change(layer).eval()
@@ -48,7 +48,7 @@ def in_float64(layer: Layer) -> Layer:
 
 
 def exactly(layer: Layer) -> Layer:
-    """The layer on rational numbers; see the module for a batch norm."""
+    """The layer on rational numbers; the module docstring explains the batch norm."""
     exact = with_arrays(layer, rationals)
     if isinstance(layer, BatchNorm2d):
         eps = rational(Fraction(layer.options["eps"]))
@@ -59,7 +59,7 @@ def exactly(layer: Layer) -> Layer:
 
 
 def used(network: Layer, shape: tuple[int, ...]) -> Layer:
-    """The network after a few steps of training would have moved its batch norms off 0 and 1."""
+    """The network with batch norms that are no longer at 0 and 1, as after a few steps of training."""
     rng = np.random.default_rng(0)
     network.train()
     for _ in range(20):
@@ -100,7 +100,7 @@ def digits() -> Sequential:
 
 
 NETWORKS = {
-    # parameters with the batch norms' γ and β; multiply-adds with theirs, one a pixel
+    # the parameters include γ and β, and the multiply-adds include one per pixel of a batch norm
     "digits": (digits, (1, 1, 8, 8), Cost(56714, 907904), Cost(56394, 903808)),
     "rep-vgg": (rep_vgg, (1, 4, 6, 6), Cost(552, 18576), Cost(444, 15552)),
     "mobile-net": (mobile_net, (1, 3, 6, 6), Cost(238, 3028), Cost(215, 2578)),
@@ -127,7 +127,9 @@ def test_the_folded_network_is_exactly_equal_on_rational_numbers(case):
     _, network, images = case
     exact = changed(network, exactly)
     folded = simplify(exact)
-    x = rationals(images[:1, :, 2:6, 2:6])  # all are made for images of any size, and exact arithmetic takes its time
+    x = rationals(
+        images[:1, :, 2:6, 2:6]
+    )  # small, because exact arithmetic is slow; the networks take images of any size
     assert len(folded.steps) >= 3
     assert np.all(folded.network(x) == exact(x))
 

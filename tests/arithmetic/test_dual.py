@@ -1,4 +1,4 @@
-"""The gradient of a Dual is the derivative: that of Polynomial, and that of the closed form."""
+"""The gradient of a Dual is the derivative, compared with Polynomial and with closed forms."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ FUNCTIONS: dict[str, tuple[Callable[[Decimal], Decimal], Callable[[Any, Any], An
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("value", ["0.001", "0.5", "3"])
 def test_elementary_functions_by_value_and_slope(name: str, value: str) -> None:
-    """Each is convex or concave, so that its slope lies between those of the secants on either side.
+    """Each function is convex or concave, so its slope lies between the slopes of the secants on either side.
 
-    The secants differ from it by h·|f''|/2, which is 10⁻¹²; their rounding is 10⁻⁵⁰·|f|/h, 10⁻³⁷ at most.
+    The secants differ from the slope by h·|f''|/2, about 10⁻¹². Their rounding error is 10⁻⁵⁰·|f|/h, at most 10⁻³⁷.
     """
     function, slope = FUNCTIONS[name]
     with fifty_digits():
@@ -136,7 +136,7 @@ def test_sqrt_at_zero() -> None:
 
 @pytest.mark.parametrize("zero", [rational(0), Decimal(0), 0.0])
 def test_powers_at_zero(zero: Any) -> None:
-    """A Decimal has no 0**0, which the derivative of x**1 would ask for, and says that 0**-1 is infinite."""
+    """A Decimal has no 0**0, which the derivative of x**1 would need, and says that 0**-1 is infinite."""
     x = Dual(zero, {"x": zero + 1})
     assert x**0 == 1
     assert not (x**0).gradient

@@ -1,4 +1,4 @@
-"""Variables in, derivatives out: against the formulas of linear maps."""
+"""Variables in, derivatives out, compared with the formulas of linear maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logarithms of rationals and degrees of formulas, against what they stand for."""
+"""Logarithms of rationals and degrees of formulas, compared with what they stand for."""
 
 import operator
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nnref.arithmetic import MaxPlus, max_plus, rational
 
 ZERO, ONE = MaxPlus(-math.inf), MaxPlus(0)
-# payloads whose sums are exact: the laws are those of the reals, not of their rounding
+# payloads whose sums are exact, because the laws are those of real numbers and not of rounded ones
 payloads = st.integers() | st.fractions() | st.fractions().map(rational) | st.just(-math.inf)
 triples = st.sampled_from([st.integers(), st.fractions(), st.fractions().map(rational)]).flatmap(
     lambda exact: st.tuples(*[(exact | st.just(-math.inf)).map(MaxPlus)] * 3)

@@ -1,11 +1,11 @@
-"""Proofs that a backward is the derivative of its forward; each returns None, or says where it is not.
+"""Proofs that a backward is the derivative of its forward. Each returns None, or says where the two differ.
 
 With L = ⟨dy, f(arrays)⟩ for a free cotangent dy, the gradients must be the partial derivatives of L:
 
-- symbolically: arrays and dy are variables, L is a polynomial, and equal coefficients are equal for all values;
-- by dual numbers: L carries its whole exact gradient at one point, over Rational exactly, over Decimal to 50 digits.
+- symbolically: arrays and dy are variables and L is a polynomial, so equal coefficients prove equality for all values;
+- with dual numbers: L carries its whole gradient at one point, exactly over Rational and to 50 digits over Decimal.
 
-No finite differences: there is no step size, and but for the digits of Decimal no tolerance.
+Finite differences are not used, so there is no step size, and no tolerance except for the digits of Decimal.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from nnref.arithmetic import dual_variables, fifty_digits, gradient, variables
 
 from .registry import Arrays, Case, Options, Row, draw_dy
 
-# five digits for the some hundred roundings of a few dozen operations, whose operands are of moderate size
+# five digits allow for the roundings, about a hundred, of a few dozen operations on operands of moderate size
 FORTY_FIVE_DIGITS = Decimal("1e-45")
 Function = Callable[..., Any]
 
 
 def disproof(row: Row, case: Case, backward: Function | None = None) -> str | None:
-    """Where `backward`, by default the row's own, differs from the derivative of the row's forward."""
+    """Where `backward` (by default the row's own) differs from the derivative of the row's forward."""
     backward = backward or row.backward
     if row.proof == "symbolic":
         return symbolic_disproof(row.forward, backward, case)
@@ -76,14 +76,14 @@ def difference(gradients: Any, arrays: Arrays, derivative_by: Callable[[str], An
 
 
 def agree(got: Any, exact: Any) -> bool:
-    """Equality, but of Decimal to 45 digits."""
+    """Whether both are equal; Decimals are compared to 45 digits."""
     if isinstance(exact, Decimal):
         return abs(got - exact) <= FORTY_FIVE_DIGITS * max(1, abs(exact))
     return bool(got == exact)
 
 
 def assert_agree(row: Row, case: Case, got: Any, expected: Any) -> None:
-    """Array by array and element by element; prints the call and hides this frame."""
+    """Compare array by array and element by element; on failure print the call and hide this frame."""
     __tracebackhide__ = True
     assert len(got) == len(expected), f"{row.name} returned {len(got)} arrays, expected {len(expected)}"
     for position, (ours, theirs) in enumerate(zip(got, expected, strict=True)):

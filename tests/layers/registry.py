@@ -1,7 +1,7 @@
-"""One row per layer function, from which every cross-cutting test is run.
+"""One row per layer function; every cross-cutting test runs over all rows.
 
-A new layer is tested for its adjoint, dtypes, aliasing, layout, empty batch, threads, gradient, … as soon as it has a
-row here. Cases draw shapes and every option, in the oracle's canonical form: pairs, and padding as a pair of pairs.
+As soon as a new layer has a row here, its adjoint, dtypes, aliasing, layout, empty batch, threads, gradient, … are
+tested. Cases draw shapes and every option in the oracle's canonical form: pairs, and padding as a pair of pairs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """Shapes of the arrays (None: an absent bias), options, and the seed of the values."""
+    """Shapes of the arrays (None for an absent bias), options, and the seed of the values."""
 
     shapes: Shapes
     options: Options
@@ -43,7 +43,7 @@ class Case:
 
 
 def floats(case: Case) -> tuple[Arrays, Options]:
-    """Normal float64 values; variances are positive, and eps is an ordinary one."""
+    """Normal float64 values, with positive variances and an ordinary eps."""
     rng = case.rng()
     arrays = {name: None if shape is None else rng.normal(size=shape) for name, shape in case.shapes.items()}
     if "var" in arrays:
@@ -52,7 +52,7 @@ def floats(case: Case) -> tuple[Arrays, Options]:
 
 
 def fractions(case: Case) -> tuple[Arrays, Options]:
-    """Small fractions, which differ within an array as far as there are enough, and none is 0."""
+    """Small nonzero fractions, all different within an array."""
     rng = case.rng()
     return {n: None if s is None else fraction_array(rng, s) for n, s in case.shapes.items()}, case.options
 
@@ -64,7 +64,7 @@ def fraction_array(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 
 def with_rational_root(case: Case) -> tuple[Arrays, Options]:
-    """As `fractions`, with var + eps the square of a rational in every channel."""
+    """As `fractions`, where var + eps is the square of a rational in every channel."""
     arrays, options = fractions(case)
     eps = rational("1/100")
     arrays["var"] = (abs(arrays["var"]) + eps) ** 2 - eps
@@ -72,10 +72,10 @@ def with_rational_root(case: Case) -> tuple[Arrays, Options]:
 
 
 def with_rational_batch_root(case: Case) -> tuple[Arrays, Options]:
-    """As `fractions`, with variance + eps of the batch the square of a rational, the same one in every channel.
+    """As `fractions`, where the batch's variance + eps is the square of a rational, the same one in every channel.
 
-    Channels are shuffles of one another, shifted and perhaps negated: so their means differ and their variances do
-    not. That eps is free makes the training mode reachable: eps = s² − variance for any rational s large enough.
+    Channels are shuffled copies of one another, shifted and perhaps negated, so their means differ but their variances
+    do not. A free eps makes training mode reachable: eps = s² − variance for any rational s that is large enough.
     """
     arrays, options = fractions(case)
     rng = case.rng()
@@ -92,7 +92,7 @@ def with_rational_batch_root(case: Case) -> tuple[Arrays, Options]:
 
 
 def fifty_digit_values(case: Case) -> tuple[Arrays, Options]:
-    """Fractions as Decimal; to be called, as everything done with them, inside `fifty_digits`."""
+    """Fractions as Decimals. Call this, and compute with the result, inside `fifty_digits`."""
     arrays, options = fractions(case)
     return {name: None if array is None else decimals(array) for name, array in arrays.items()}, options
 
@@ -103,7 +103,7 @@ class Row:
 
     proof : how its gradient is proved, "symbolic" (polynomials: for all values), "rational" (exactly, at a point off
         the kinks) or "fifty digits"
-    multilinear_in : arrays in each of which the function is affine while the others are held fixed
+    multilinear_in : the arrays in which the function is affine while the other arrays are fixed
     """
 
     name: str
@@ -139,7 +139,7 @@ class Row:
 
 
 def draw_dy(case: Case, y: Any) -> Any:
-    """A random cotangent of y: of its dtype, or of small fractions in its arithmetic."""
+    """A random cotangent of y, in the dtype of y or as small fractions in its arithmetic."""
     rng = np.random.default_rng(case.seed + 1)
     if y.dtype != object:
         return rng.normal(size=y.shape).astype(y.dtype)
@@ -203,7 +203,7 @@ def conv_transpose2d_cases(draw: st.DrawFn) -> Case:
     padding, image = [], []
     for k, s, d, more in zip(kernel, stride, dilation, extra, strict=True):
         size = draw(ONE_TO_THREE)
-        room = (size - 1) * s + d * (k - 1) + more  # pixels that may be cut, one at least is left
+        room = (size - 1) * s + d * (k - 1) + more  # pixels that may be cut, so that at least one is left
         before = draw(st.integers(0, min(2, room)))
         padding.append((before, draw(st.integers(0, min(2, room - before)))))
         image.append(size)
@@ -223,7 +223,7 @@ IMAGES = st.tuples(ONE_TO_TWO, ONE_TO_TWO, ONE_TO_THREE, ONE_TO_THREE)
 
 @st.composite
 def image_cases(draw: st.DrawFn, per_channel: tuple[str, ...] = (), **options: st.SearchStrategy[Any]) -> Case:
-    """An image, some arrays of one number per channel, and options."""
+    """An image, arrays with one number per channel, and options."""
     x = draw(IMAGES)
     shapes = {"x": x, **dict.fromkeys(per_channel, (x[1],))}
     return Case(shapes, {name: draw(values) for name, values in options.items()}, draw(SEEDS))

@@ -1,4 +1,4 @@
-"""avg_pool2d: by hand, and what is special about it."""
+"""avg_pool2d: values computed by hand, and its special properties."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def row(*values):
 
 
 def pool(x, width, **options):
-    """Along the columns only."""
+    """Average pooling along the columns only."""
     both = {name: (1, value) for name, value in options.items() if name == "stride"}
     return avg_pool2d(x, kernel_size=(1, width), **{**options, **both})
 
@@ -28,7 +28,7 @@ LEFT, RIGHT = ((0, 0), (1, 0)), ((0, 0), (0, 1))
 @pytest.mark.parametrize(
     ("padding", "ceil_mode", "count_include_pad", "expected"),
     [
-        # image 6 12 18, kernel 2, stride 2; a window is written with its pixels, _ for padding, . for beyond
+        # image 6 12 18, kernel 2, stride 2; comments show the windows: pixels, _ for padding, . for taps beyond it
         (0, False, True, [9]),  # 6 12
         (0, True, True, [9, 18]),  # 6 12, 18 .
         (0, True, False, [9, 18]),
@@ -38,7 +38,7 @@ LEFT, RIGHT = ((0, 0), (1, 0)), ((0, 0), (0, 1))
         (RIGHT, False, True, [9, 9]),  # 6 12, 18 _
         (RIGHT, False, False, [9, 18]),
         (((0, 0), (1, 1)), False, True, [3, 15]),  # _ 6, 12 18, and a last _ that fills no window
-        (((0, 0), (1, 1)), True, True, [3, 15]),  # a window from that last _ on would start in padding: dropped
+        (((0, 0), (1, 1)), True, True, [3, 15]),  # a window that would start in the last _ is dropped
         (((0, 0), (1, 1)), True, False, [6, 15]),
     ],
 )
@@ -48,7 +48,7 @@ def test_ceil_mode_and_count_include_pad_and_asymmetric_padding(padding, ceil_mo
 
 
 def test_what_ceil_mode_adds_beyond_the_padding_never_counts():
-    """Windows 6 12 18, 24 _ . : the last counts its pixel and its padding, not the tap beyond."""
+    """The windows are 6 12 18 and 24 _ . ; the last counts its pixel and its padding, but not the tap beyond."""
     y = pool(row(6, 12, 18, 24), 3, padding=RIGHT, ceil_mode=True)
     np.testing.assert_array_equal(y, row(12, 12))
 

@@ -1,4 +1,4 @@
-"""batch_norm2d and its training mode: by hand, and what is special about them."""
+"""batch_norm2d and its training mode: values computed by hand, and their special properties."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""conv2d: by hand, and what is special about it."""
+"""conv2d: values computed by hand, and its special properties."""
 
 import tracemalloc
 
@@ -91,7 +91,7 @@ def test_over_the_max_plus_semiring_a_convolution_with_ones_is_a_max_pool():
 
 @pytest.mark.parametrize("shape", [(1, 8, 256, 256), (64, 8, 32, 32), (1, 8, 4, 16384)])
 def test_scratch_memory_is_bounded_whatever_batch_and_image(shape):
-    """Beside its results, at most a few blocks of 2 MiB; im2col of the whole is 18 MiB, 9 times x."""
+    """At most a few blocks of 2 MiB besides the results; im2col of the whole image would take 18 MiB, 9 times x."""
     x, weight, own, bias = (np.ones(s, np.float32) for s in (shape, (8, 8, 3, 3), (8, 1, 3, 3), (8,)))
     for function, arrays in [
         (conv2d, (x, weight, bias)),

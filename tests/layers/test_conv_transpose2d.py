@@ -1,4 +1,4 @@
-"""conv_transpose2d: by hand, and what is special about it."""
+"""conv_transpose2d: values computed by hand, and its special properties."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""depthwise_conv2d: by hand, and what is special about it."""
+"""depthwise_conv2d: values computed by hand, and its special properties."""
 
 import numpy as np
 import pytest

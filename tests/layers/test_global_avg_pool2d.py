@@ -1,4 +1,4 @@
-"""global_avg_pool2d: by hand, and what is special about it."""
+"""global_avg_pool2d: values computed by hand, and its special properties."""
 
 import numpy as np
 from hypothesis import given

@@ -1,7 +1,7 @@
-"""Every backward is the derivative of its forward: proved at random small shapes and options, for every layer.
+"""Every backward is the derivative of its forward: a proof at random small shapes and options, for every layer.
 
-Polynomial layers for all values at those shapes; max pooling and relu exactly, off their kinks; batch norm exactly,
-where the root is rational; the transcendental ones to 45 digits. See `proofs` for how.
+For polynomial layers the proof covers all values at those shapes. Max pooling and relu are exact off their kinks, batch
+norm is exact where the root is rational, and transcendental layers agree to 45 digits. `proofs` explains the methods.
 """
 
 import pytest

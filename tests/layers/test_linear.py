@@ -1,4 +1,4 @@
-"""linear: by hand, and what is special about it."""
+"""linear: values computed by hand, and its special properties."""
 
 import numpy as np
 from hypothesis import given

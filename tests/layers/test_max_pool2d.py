@@ -1,4 +1,4 @@
-"""max_pool2d: by hand, and what is special about it."""
+"""max_pool2d: values computed by hand, and its special properties."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A bug seeded into any one layer's backward is found by a proof: so the proofs prove something."""
+"""The proofs find a bug that is seeded into the backward of any layer: a test of the proofs."""
 
 import numpy as np
 import pytest
@@ -127,7 +127,7 @@ BUGS = [value for value in list(globals().values()) if getattr(value, "__module_
 
 
 def layer_of(bug):
-    """The layer with the longest name that the bug's name begins with."""
+    """The layer whose name is the longest that begins the name of the bug."""
     return max((name for name in BY_NAME if bug.__name__.startswith(name)), key=len)
 
 

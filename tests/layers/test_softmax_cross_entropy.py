@@ -1,4 +1,4 @@
-"""softmax_cross_entropy: by hand, and what is special about it."""
+"""softmax_cross_entropy: values computed by hand, and its special properties."""
 
 import numpy as np
 import pytest

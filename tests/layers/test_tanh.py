@@ -1,10 +1,12 @@
-"""tanh: by hand, and how accurate it is.
+"""tanh: values computed by hand, and its accuracy.
 
-Let expm1 be within 4u, u = 2^-24 (2 units in the last place; NumPy's is better). With s = expm1(−|x|), t = s(2 + s) and
-tanh = −t/(2 + t): four more roundings, and the error of s enters at most once, since s·dt/ds/t = (2 + 2s)/(2 + s) ≤ 1
-and t·dy/dt/y = 2/(2 + t), their product at most 1: so 4u + 2·2u + 2u, where the two of t count double at most: 10u.
-tanh' = sech², sech = 2e/(1 + e²): 5.04u of exp, u/2, u and u of the quotient, all doubled by the square, and two
-products: 18u.
+Assume that expm1 has an error of at most 4u, where u = 2^-24 (2 units in the last place; NumPy's is better). Let
+s = expm1(−|x|), t = s(2 + s) and tanh = −t/(2 + t). These have four more roundings. The error of s is not amplified,
+because s·dt/ds/t = (2 + 2s)/(2 + s) and t·dy/dt/y = 2/(2 + t) have a product of at most 1. The two roundings of t count
+at most double. The sum is 4u + 2·2u + 2u = 10u.
+
+tanh' = sech² with sech = 2e/(1 + e²). The errors of sech are 5.04u from exp, and u/2, u and u from the quotient. The
+square doubles them, and two products follow: 18u.
 """
 
 import ml_dtypes

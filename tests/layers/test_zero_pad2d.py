@@ -1,4 +1,4 @@
-"""zero_pad2d: by hand, and what is special about it."""
+"""zero_pad2d: values computed by hand, and its special properties."""
 
 import numpy as np
 from hypothesis import given

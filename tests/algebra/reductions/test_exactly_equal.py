@@ -1,4 +1,4 @@
-"""Every reduction on random shapes, options and rational numbers: the reduced layer gives exactly the same."""
+"""Every reduction on random shapes, options and rational numbers: the reduced layer gives exactly the same result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ QUARTER = rational("1/4")
 
 
 class Draw:
-    """Draws geometry by hypothesis, which shrinks it, and numbers by a seed."""
+    """Draws geometry with hypothesis, which can shrink it, and numbers from a seed."""
 
     def __init__(self, data: st.DataObject) -> None:
         self._data = data
@@ -232,7 +232,7 @@ def identity_as_conv(d: Draw) -> Sides:
 
 def sum_of_convs(d: Draw) -> Sides:
     stride, dilation = d.integer(1, 2), d.integer(1, 2)
-    sizes = [(1, 0), (3, dilation), (5, 2 * dilation)]  # (kernel, padding) of equal output
+    sizes = [(1, 0), (3, dilation), (5, 2 * dilation)]  # (kernel, padding) that give outputs of one size
     convs = [
         d.conv(2, 2, d.integer(1, 2), kernel=(k, 1), padding=(p, 0), stride=stride, dilation=dilation)
         for k, p in (d.of(*sizes) for _ in range(d.integer(1, 3)))

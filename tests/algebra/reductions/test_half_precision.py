@@ -1,4 +1,4 @@
-"""A fold of layers in half precision computes in float32 and rounds once, as layers do."""
+"""A fold of half-precision layers computes in float32 and rounds once, as the layers do."""
 
 import ml_dtypes
 import numpy as np
@@ -9,7 +9,7 @@ from nnref.algebra.reductions import batch_norm as folds
 
 
 def layers(dtype):
-    """The same numbers, all of half precision, in layers of a dtype."""
+    """Layers of a dtype, always with the same numbers, which half precision can represent."""
     rng = np.random.default_rng(0)
 
     def array(*shape, power=1):

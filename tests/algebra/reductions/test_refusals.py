@@ -1,4 +1,4 @@
-"""What reductions refuse, and that they say why."""
+"""Reductions refuse layers that do not fit, and say why."""
 
 from collections.abc import Callable
 from decimal import Decimal
