@@ -84,7 +84,7 @@ class Given:
     digits : bool, whether its counterexamples are decimals, because the law contains an exponential
     distinct : bool, whether pixels must differ from one another and from 0, also in counterexamples
     degrees : the `Given` that finds the degree of a law, if the method draws a conclusion from it
-    presumes : str, a form that the law must have and that is not checked; only a claim that names the method has it
+    presumes : str, a form that the law must have; it is not checked, so only claims that name the method may use it
     formulas : bool, whether both sides are formulas, so that a refutation can state their difference
     search_only : bool, whether the method only searches for a counterexample, and compares nothing else
     """

@@ -146,7 +146,7 @@ class IdentityTest(Given):
 
     method = "identity test"
     arithmetic = "Rational"
-    covers = "all values at these shapes, but for the stated probability of a false agreement"
+    covers = "all values at these shapes, except with the stated probability of a false agreement"
     beyond = "other shapes, rounding"
     proof = False
     degrees = Degrees

@@ -151,7 +151,7 @@ class Dual:
 
     def __abs__(self) -> Dual:
         if self.value == 0 and any(self._gradient.values()):
-            raise ArithmeticError(f"abs has no derivative at 0, where {self!r} is")
+            raise ArithmeticError(f"abs has no derivative at 0, the value of {self!r}")
         return -self if self.value < 0 else self
 
     def sqrt(self) -> Dual:
