@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = config.getoption("pyargs") and any(arg.startswith("nnref.conformance") for arg in config.args)
     if config.getoption("nnref_target"):
         try:
-            from nnref.oracle.pytest_plugin import configure
+            from nnref.conformance.plugin import configure
         except ModuleNotFoundError as error:
             if error.name != "hypothesis":
                 raise

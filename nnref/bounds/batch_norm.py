@@ -102,7 +102,8 @@ def batch_norm2d_train(
     g, b = _c(np.abs(gamma_)), _c(np.abs(beta))
     terms = g * (np.abs(s.x_hat) + s.e_x_hat + s.far) + b
     bound = g * s.e_x_hat + (gamma(3, u) + precision.u_in) * terms
-    return Allowance(bound + 6 * precision.eta * (1 + s.r + s.distance), g * s.r * s.distance + b + s.size)
+    bound = bound + 6 * precision.eta * (1 + s.r + s.distance)
+    return Allowance(bound, g * s.r * s.distance + b + s.size, s.sums)
 
 
 def batch_norm2d_train_backward(
@@ -125,13 +126,13 @@ def batch_norm2d_train_backward(
     left = (1 + scale * (1 + x_hat / s.r) + s.r + g) * (1 + s.distance)  # factors of an underflow, generously
     sums = n * (mean_of(d) + mean_of(d * s.distance) * s.r)
     bound = bound + (gamma(6, u) + precision.u_in) * affine + 12 * eta * left
-    dx = Allowance(bound, scale * (d + m1 + s.r * s.distance * m2) + s.size + sums)
+    dx = Allowance(bound, scale * (d + m1 + s.r * s.distance * m2) + s.size + sums, s.sums)
     each = (1, x.shape[1], 1, 1)
     off, total = (np.broadcast_to(a * max(1, n), each).reshape(-1) for a in (e2, m2))
     dgamma = off + gamma(4, u) * (total + off) + eta if n else np.full_like(off, np.nan)  # no values: x̂ is 0/0
     plain = d.sum(AXES)
     size = np.broadcast_to(sums, each).reshape(-1) + s.size.max(AXES, initial=0)
-    return dx, Allowance(dgamma, size), Allowance(precision.sum_of_products(n, plain, factors=1), plain)
+    return dx, Allowance(dgamma, size, s.sums), Allowance(precision.sum_of_products(n, plain, factors=1), plain)
 
 
 def fold_conv_batch_norm(

@@ -72,6 +72,7 @@ class Statistics:
     distance: Array  # |x| + |μ|
     far: Array  # f
     size: Array  # that intermediate results may have
+    sums: bool  # whether all divisions are by n; a running mean divides by 3 on the way
 
 
 def statistics_of(x: Array, eps: float, precision: Precision, variance: str) -> Statistics:
@@ -102,7 +103,7 @@ def statistics_of(x: Array, eps: float, precision: Precision, variance: str) -> 
     distance = np.abs(x) + np.abs(mean)
     far = r * (1 + rho) * (distance + e_mean)
     size = squares + centred**2 + np.abs(x) * n + v
-    return Statistics(r, rho, (x - mean) * r, e_x_hat, distance, far, size)
+    return Statistics(r, rho, (x - mean) * r, e_x_hat, distance, far, size, variance != "welford" or n < 3)
 
 
 def _merged_mean(x: Array, centred: Array, e_in: Array, u: float) -> Array:

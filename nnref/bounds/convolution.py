@@ -23,6 +23,7 @@ from ..layers.depthwise_conv2d import depthwise_conv2d_backward as layer_depthwi
 from ..layers.linear import linear as layer_linear
 from ..layers.linear import linear_backward as layer_linear_backward
 from ..numeric import Array
+from . import fast_convolution
 from .rounding import Allowance, Precision
 
 __all__ = [
@@ -39,30 +40,63 @@ __all__ = [
 Gradients = tuple[Allowance | None, ...]
 
 
-def conv2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:
-    """n = C//groups · kh · kw."""
-    return _forward(layer_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
+def conv2d(
+    x: Array, weight: Array, bias: Array | None, *, precision: Precision, algorithm: str = "direct", **options: Any
+) -> Allowance:
+    """n = C//groups · kh · kw; under another `algorithm` what that is off on top."""
+    direct = _forward(layer_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
+    return _raised(direct, fast_convolution.conv2d(x, weight, algorithm=algorithm, precision=precision, **options))
 
 
 def conv2d_backward(
-    dy: Array, x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any
+    dy: Array,
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    precision: Precision,
+    algorithm: str = "direct",
+    **options: Any,
 ) -> Gradients:
-    """dx: n = K//groups · kh · kw; dweight and dbias: n = N · Ho · Wo."""
+    """dx: n = K//groups · kh · kw; dweight and dbias: n = N · Ho · Wo; under another `algorithm` more on top."""
     terms = (len(weight) // options["groups"] * prod(weight.shape[2:]), _pixels(dy), _pixels(dy))
-    return _backward(layer_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
+    direct = _backward(layer_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
+    extra = fast_convolution.conv2d_backward(dy, x, weight, algorithm=algorithm, precision=precision, **options)
+    return tuple(None if a is None else _raised(a, more) for a, more in zip(direct, (*extra, 0.0), strict=True))
 
 
-def depthwise_conv2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:
-    """n = kh · kw."""
-    return _forward(layer_depthwise_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
+def depthwise_conv2d(
+    x: Array, weight: Array, bias: Array | None, *, precision: Precision, algorithm: str = "direct", **options: Any
+) -> Allowance:
+    """n = kh · kw; under another `algorithm` what that is off on top."""
+    direct = _forward(layer_depthwise_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
+    given = {"algorithm": algorithm, "precision": precision, "groups": x.shape[1], **options}
+    return _raised(direct, fast_convolution.conv2d(x, weight, **given))
 
 
 def depthwise_conv2d_backward(
-    dy: Array, x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any
+    dy: Array,
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    precision: Precision,
+    algorithm: str = "direct",
+    **options: Any,
 ) -> Gradients:
-    """dx: n = M · kh · kw; dweight and dbias: n = N · Ho · Wo."""
+    """dx: n = M · kh · kw; dweight and dbias: n = N · Ho · Wo; under another `algorithm` more on top."""
     terms = (len(weight) // x.shape[1] * prod(weight.shape[2:]), _pixels(dy), _pixels(dy))
-    return _backward(layer_depthwise_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
+    direct = _backward(layer_depthwise_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
+    given = {"algorithm": algorithm, "precision": precision, "groups": x.shape[1], **options}
+    extra = fast_convolution.conv2d_backward(dy, x, weight, **given)
+    return tuple(None if a is None else _raised(a, more) for a, more in zip(direct, (*extra, 0.0), strict=True))
+
+
+def _raised(direct: Allowance, more: Array | float) -> Allowance:
+    """What another algorithm may be off beyond the direct bound; nothing where that does not apply."""
+    if isinstance(more, float):
+        return direct
+    return Allowance(direct.bound + more, direct.magnitude, sums=False)
 
 
 def conv_transpose2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:

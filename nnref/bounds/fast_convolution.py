@@ -76,6 +76,8 @@ def _sizes(algorithm: str, array: Array) -> Array:
 
 
 def _factor(algorithm: str, x: Array, weight: Array, channels: int, precision: Precision, **options: Any) -> float:
+    if algorithm == "direct":
+        return 0.0
     if algorithm == "winograd":
         plain = weight.shape[2:] == (3, 3) and options["stride"] == options["dilation"] == (1, 1)
         return gamma(ROUNDINGS + channels, precision.u) * KAPPA**2 if plain else 0.0

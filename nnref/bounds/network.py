@@ -68,7 +68,8 @@ def network(
     x: Array,
     *,
     precision: Precision,
-    exact_roots: bool = True,
+    square_root: str = "rounded",
+    algorithm: str = "direct",
     sigmoid: str = "direct",
     tanh: str = "direct",
     exp: str = "accurate",
@@ -80,7 +81,8 @@ def network(
     net : its arrays float64, of values that the target's dtype has
     x : (N, C, H, W) or (N, C), float64
     precision : of the target
-    exact_roots : whether square roots are rounded correctly, so that a rational one is exact
+    square_root : "rounded" correctly, so that a rational one is exact, or "approximate"
+    algorithm : of convolutions; the bounds of others than "direct" do not compose: no verdict
     sigmoid, tanh, exp : how they are computed, as a `Declaration` says it
 
     Raises
@@ -94,10 +96,10 @@ def network(
     >>> network(layer, np.ones((1, 2)), precision=float32).bound / 2.0**-24  # (2 + 2)u(0.1 + 0.2)
     array([[1.20000029]])
     """
-    bounds = _Bounds(precision, exact_roots, {"sigmoid": sigmoid, "tanh": tanh, "exp": exp})
+    bounds = _Bounds(precision, square_root == "rounded", {"sigmoid": sigmoid, "tanh": tanh, "exp": exp})
     run = bounds.through(net, _start(x, np.zeros_like(x), _quantum(x)))
     bound = run.off(precision)
-    fits = run.peak <= precision.storage.largest / 4
+    fits = run.peak <= precision.storage.largest / 4 and algorithm == "direct"
     return Allowance(bound if fits else np.full_like(bound, np.nan), np.full_like(bound, run.peak))
 
 

@@ -72,10 +72,22 @@ def max_pool2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
     return exact(np.abs(layer_max_pool2d(x, **options)))
 
 
-def max_pool2d_backward(dy: Array, x: Array, *, precision: Precision, **options: Any) -> tuple[Allowance]:
-    """γ_{n+2} of the gradient on magnitudes, n = kh·kw."""
+def max_pool2d_backward(
+    dy: Array, x: Array, *, precision: Precision, ties: str = "first", **options: Any
+) -> tuple[Allowance]:
+    """γ_{n+2} of the gradient on magnitudes, n = kh·kw; none at a pixel where it is open who wins.
+
+    That is a tie where `ties` is "any", and one of subnormal numbers where these may be taken for zero.
+    """
     (magnitude,) = layer_max_pool2d_backward(np.abs(dy), x, **options)
-    return (Allowance(precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1), magnitude),)
+    bound = precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1)
+    small = (np.abs(x) < precision.storage.normal) & (x != 0)
+    if ties == "any":
+        bound = np.where(tied_pixels(x, **options), np.nan, bound)
+    elif precision.flush and small.any():
+        flushed = np.where(small, 0.0, x)
+        bound = np.where(tied_pixels(flushed, **options) & (flushed == 0), np.nan, bound)
+    return (Allowance(bound, magnitude),)
 
 
 def tied_pixels(x: Array, *, kernel_size: Any, ceil_mode: bool, **options: Any) -> Array:

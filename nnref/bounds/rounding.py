@@ -117,11 +117,13 @@ class Precision:
 class Allowance(NamedTuple):
     """How far a result may be off, and how large its intermediate results may become; both elementwise, float64.
 
-    NaN in `bound` says that nothing follows: no verdict.
+    NaN in `bound` says that nothing follows: no verdict. `sums` is False where a result is more than sums of products
+    and divisions by a count, so that it is rounded on data on which these are exact.
     """
 
     bound: Array
     magnitude: Array
+    sums: bool = True
 
 
 def gamma(k: float, u: float) -> float:

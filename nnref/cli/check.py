@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from ..errors import OptionError, refuse
 from ..oracle.campaign.conform import conform
 from ..oracle.campaign.task import Task
-from ..oracle.campaign.worker import expect_time_limit
-from ..oracle.cases.case import DTYPES
+from ..oracle.dtypes import DTYPES
 from ..oracle.exchange.process_target import ProcessTarget, process_target
+from ..oracle.limits import expect_time_limit
 from ..oracle.report.report import Report
-from ..oracle.targets import BUILT_IN, installed_frameworks, name_of
+from ..oracle.targets.resolve import BUILT_IN, installed_frameworks, name_of
 from ..oracle.text import visible
 from ..oracle.verdict.deviations import read_deviations
 from ..oracle.verdict.row import Result

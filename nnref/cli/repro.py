@@ -13,9 +13,10 @@ from ..errors import OptionError, refuse
 from ..oracle.arrays.fill import arrays_of, dtype_of
 from ..oracle.campaign.task import declaration_of, function_of
 from ..oracle.cases.case import Case, parse
-from ..oracle.report.script import SideBySide, side_by_side, snippet
+from ..oracle.report.script import snippet
+from ..oracle.report.side_by_side import SideBySide, side_by_side
 from ..oracle.search.tester import Tester
-from ..oracle.targets import resolve
+from ..oracle.targets.resolve import resolve
 from .check import add_target, program_of
 
 __all__ = ["add_parser"]

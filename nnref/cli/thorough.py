@@ -15,9 +15,9 @@ from rich.console import Console
 
 from ..errors import OptionError, refuse
 from ..oracle.campaign.conform import conform
-from ..oracle.cases.case import DTYPES
+from ..oracle.dtypes import DTYPES
 from ..oracle.report.report import Report
-from ..oracle.targets import BUILT_IN, FRAMEWORKS, installed_frameworks
+from ..oracle.targets.resolve import BUILT_IN, FRAMEWORKS, installed_frameworks
 from ..oracle.verdict.row import Result
 from .table import print_report
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import OptionError, refuse
-from ..oracle.cases.case import DTYPES
+from ..oracle.dtypes import DTYPES
 from ..oracle.exchange.npy import MalformedFile
 from ..oracle.exchange.stored import check_results
 from ..oracle.exchange.vectors import listed, write_vectors

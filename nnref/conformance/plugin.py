@@ -13,8 +13,9 @@ from ..errors import OptionError
 from ..oracle.campaign.conform import tasks_of
 from ..oracle.campaign.task import Task, function_of, run_task
 from ..oracle.cases.case import MODES
-from ..oracle.targets import resolve
-from ..oracle.verdict.row import Failure, Result
+from ..oracle.report.telling import told
+from ..oracle.targets.resolve import resolve
+from ..oracle.verdict.row import Result
 
 __all__ = ["ROWS", "Row", "configure"]
 
@@ -37,7 +38,7 @@ class Row:
         __tracebackhide__ = True
         result = run_task(self.task)
         if result.failures:
-            pytest.fail(_told(result.failures[0], self.target), pytrace=False)
+            pytest.fail(told(result.failures[0], self.target, script=True), pytrace=False)
         if result.status != "passed":
             pytest.skip(_reason(result, self.target))
 
@@ -66,15 +67,6 @@ def configure(config: pytest.Config) -> None:
         functions = ", ".join(dict.fromkeys(task.op for task in tasks))
         raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
     config.stash[ROWS] = [Row(replace(task, modes=(mode,)), name) for task in tasks for mode in MODES]
-
-
-def _told(failure: Failure, target: str) -> str:
-    """A failure in full, as `Disagreement` tells it, and how to see it again."""
-    hint = f"\n  it behaves {failure.hint}" if failure.hint else ""
-    return (
-        f"{failure.finding.message}{hint}\n  case: {failure.descriptor}\n  again: {failure.command(target)}\n\n"
-        f"{failure.snippet}"
-    )
 
 
 def _reason(result: Result, target: str) -> str:

@@ -17,7 +17,7 @@ from .exchange.process_target import process_target
 from .exchange.stored import check_results, read_case
 from .exchange.vectors import write_vectors
 from .expectation.declaration import Declaration
-from .operations.rows import OPERATIONS
+from .operations import OPERATIONS
 from .report.report import Report
 from .targets.call import Unsupported
 from .verdict.deviations import Deviation, read_deviations

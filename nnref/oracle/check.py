@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import OptionError, refuse
-from .cases.case import DTYPES
+from .dtypes import DTYPES
 from .expectation.declaration import Declaration
-from .operations.rows import OPERATIONS
-from .report.script import side_by_side, snippet
+from .operations import OPERATIONS
+from .report.script import snippet
+from .report.side_by_side import side_by_side
+from .report.telling import told
 from .search.search import search
-from .search.shrink import elements
 from .verdict.row import Failure, Result
 
 __all__ = ["Disagreement", "check"]
@@ -33,13 +34,13 @@ class Disagreement(AssertionError):
 
     def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
         case, finding = failure.case, failure.finding
-        self.case, self.finding, self.descriptor, self.hint = case, finding, str(case), failure.hint
+        self.case, self.finding, self.descriptor = case, finding, str(case)
+        self.hint = None if failure.hint is None else failure.hint.words
         side = side_by_side(case, function, declares)
         self.expected, self.bound, self.got = side.expected, side.bound, side.got
         self.margin = finding.margin
         self.snippet = snippet(case, side, finding, failure.hint)
-        hint = f"\n  it behaves {failure.hint}" if failure.hint else ""
-        super().__init__(f"{finding.message}{hint}\n  case: {self.descriptor}")
+        super().__init__(told(failure))
 
 
 def check(
@@ -82,15 +83,15 @@ def check(
         refuse(OptionError, "check", "op", f"one of {', '.join(OPERATIONS)}", repr(op))
     if dtype not in DTYPES:
         refuse(OptionError, "check", "dtype", f"one of {', '.join(DTYPES)}", repr(dtype))
-    given = {"forward": forward, "backward": backward}
-    functions = {direction: function for direction, function in given.items() if function is not None}
+    both = {"forward": forward, "backward": backward}
+    functions = {direction: function for direction, function in both.items() if function is not None}
     if not functions or set(functions) - set(OPERATIONS[op].directions):
         refuse(OptionError, "check", "directions", f"among {OPERATIONS[op].directions} of {op}", list(functions))
     results = []
     for direction, function in functions.items():
-        result = search(function, op, direction, dtype=dtype, declares=declares, max_examples=max_examples, seed=seed)
+        given: dict[str, Any] = {"dtype": dtype, "declares": declares, "max_examples": max_examples, "seed": seed}
+        result = search(function, op, direction, **given, only_first=True)
         if result.failures:
-            smallest = min(result.failures, key=lambda failure: elements(failure.case))
-            raise Disagreement(smallest, function, declares or Declaration()) from None
+            raise Disagreement(result.failures[0], function, declares or Declaration()) from None
         results.append(result)
     return results

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["brief", "visible"]
 
 LONGEST = 300  # characters
-HIDDEN = re.compile("[^\t\n\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+KEPT = "\t\n\r\u00a0"  # white space that lays a text out
 
 
 def visible(text: str) -> str:
@@ -16,7 +14,9 @@ def visible(text: str) -> str:
     >>> print(visible("bell \a, tab \t, half \ud800, backwards \u202e"))
     bell \x07, tab 	, half \ud800, backwards \u202e
     """
-    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in KEPT else c.encode("unicode_escape").decode() for c in text)
 
 
 def brief(said: object) -> str:

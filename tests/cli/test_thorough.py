@@ -52,7 +52,7 @@ def sum_of_cases(page):
 def test_a_false_alarm_shows():
     report = oracle.conform("nnref", ["relu"], max_examples=6)
     case = oracle.parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2")
-    report.results[0].failures.append(oracle.Failure(case, Finding("value", "y[0] must be 1")))
+    report.results[0].failures.append(oracle.Failure(case, Finding("value", "y", index=(0,), expected=1.0, got=0.0)))
     page = thorough.page("nnref thorough", [report], datetime.date(2026, 11, 24))
     assert "2026-11-24; nnref " in page
     assert "| relu.forward float32 | " in page

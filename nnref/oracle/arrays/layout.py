@@ -9,28 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...numeric import Array
-from ..cases.case import Case
-from ..operations.rows import Shape
+from ..operations import Shape
 
-__all__ = ["MIXED", "laid_out", "layout_of", "repeats"]
-
-MIXED = (  # what the digits of a seed say: 0 to 7
-    "contiguous",
-    "strided",
-    "reversed",
-    "misaligned",
-    "cropped",
-    "transposed",
-    "channels_last",
-    "some_channels",
-)
-
-
-def layout_of(case: Case, name: str) -> str:
-    """The layout of an array of a case. Mixed ones are octal digits of the seed, the first array's the last digit."""
-    if case.layout != "mixed":
-        return case.layout
-    return MIXED[case.seed // len(MIXED) ** list(case.shapes).index(name) % len(MIXED)]
+__all__ = ["laid_out", "repeats"]
 
 
 def repeats(shape: Shape, layout: str) -> Shape | None:

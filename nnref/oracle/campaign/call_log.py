@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ...errors import OptionError
 from ..cases.case import Case, parse
 
-__all__ = ["PAGE", "Record", "Recorder"]
+__all__ = ["PAGE", "CallLog", "Record"]
 
 PAGE = 4096
 HEAD = struct.Struct("qqdq")
@@ -37,7 +37,7 @@ class Record:
             return None
 
 
-class Recorder:
+class CallLog:
     """The page, of a file that both processes have open."""
 
     def __init__(self, fileno: int) -> None:

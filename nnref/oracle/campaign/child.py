@@ -1,4 +1,4 @@
-"""The child's side of a `Worker`: jobs in, results out, every call noted in the recorder beforehand."""
+"""The child's side of a `Worker`: jobs in, results out, every call noted in the log beforehand."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pickle
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from ...errors import OptionError
 from ..arrays.fill import arrays_of
 from ..cases.case import Case, parse
-from ..targets.call import call, results_of
+from ..targets.call import CaseFunction, Function, call, case_function
 from ..text import brief
-from .call_log import Recorder
+from .call_log import CallLog
 from .task import Task, declaration_of, function_of, loaded, run_task, target_of
 
-__all__ = ["Interrupted", "receive", "send", "serve"]
+__all__ = ["Interrupted", "message", "receive", "serve"]
 
 MEMORY = 4 << 30  # bytes of data that a target may hold, or half of what the machine has
 ORPHANED = 2  # times the time limit, when nobody has ended a call that stands still
@@ -29,11 +29,10 @@ class Interrupted(Exception):
     """A target raised KeyboardInterrupt, and nobody had interrupted it."""
 
 
-def send(pipe: IO[bytes], message: Any) -> None:
-    """Write a message: its length in eight bytes, then its pickle."""
-    data = pickle.dumps(message)
-    pipe.write(struct.pack("q", len(data)) + data)
-    pipe.flush()
+def message(content: Any) -> bytes:
+    """What goes through a pipe: the length in eight bytes, then the pickle."""
+    data = pickle.dumps(content)
+    return struct.pack("q", len(data)) + data
 
 
 def receive(pipe: IO[bytes]) -> Any:
@@ -57,57 +56,56 @@ def serve(fileno: int, time_limit: float) -> None:
     """
     jobs, answers = _private_pipes()
     _restrict()
-    recorder = Recorder(fileno)
+    log = CallLog(fileno)
 
-    def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
-        return _Recorded(function, recorder, time_limit)
+    def logged(function: Function) -> Function:
+        return _Logged(function, log, time_limit)
 
     while True:
         try:
             job = receive(jobs)
         except EOFError:
             return
-        recorder.clear()
-        send(answers, _answer(job, recorded))
+        log.clear()
+        answers.write(message(_answer(job, logged)))
+        answers.flush()
 
 
-def _answer(job: Any, recorded: Callable[..., Any]) -> Any:
+def _answer(job: Any, logged: Callable[[Function], Function]) -> Any:
     kind, subject, *line = job
     try:
         if kind == "load":
             return declaration_of(loaded(subject), None)
-        return run_task(subject, recorded=recorded) if kind == "task" else _once(subject, parse(*line), recorded)
+        return run_task(subject, logged=logged) if kind == "task" else _once(subject, parse(*line), logged)
     except OptionError as error:
         return error if kind == "load" else f"{type(error).__name__}: {error}"
     except BaseException as error:  # of the target's import, which may even exit, or of the oracle itself
         return f"{type(error).__name__}: {brief(error)}"
 
 
-class _Recorded:
+class _Logged(CaseFunction):
     """A target's function that notes when it is called; if its parent is gone, a call that hangs ends the process."""
 
-    takes_case = True
+    def __init__(self, function: Function, log: CallLog, time_limit: float) -> None:
+        self.function, self.log, self.alarm = case_function(function), log, ORPHANED * time_limit
 
-    def __init__(self, function: Callable[..., Any], recorder: Recorder, time_limit: float) -> None:
-        self.function, self.recorder, self.alarm = function, recorder, ORPHANED * time_limit
-
-    def __call__(self, case: Case, arrays: Any, options: dict[str, Any]) -> Any:
-        self.recorder.enter(case)
+    def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+        self.log.enter(case)
         signal.setitimer(signal.ITIMER_REAL, self.alarm)
         try:
-            return results_of(self.function, case, arrays, options)
+            return self.function.of_case(case, arrays, options)
         except KeyboardInterrupt:
             raise Interrupted("the target raised KeyboardInterrupt") from None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            self.recorder.leave()
+            self.log.leave()
 
 
-def _once(task: Task, case: Case, recorded: Callable[..., Any]) -> str:
+def _once(task: Task, case: Case, logged: Callable[[Function], Function]) -> str:
     """Call the target once, and live."""
     function = function_of(target_of(task), case.op, case.direction)
     if function is not None:
-        call(recorded(function), case, *arrays_of(case))
+        call(logged(function), case, *arrays_of(case))
     return "alive"
 
 

@@ -11,16 +11,17 @@ from concurrent.futures import Executor, Future, as_completed
 from typing import Any
 
 from ...errors import OptionError, refuse
-from ..cases.case import DTYPES
+from ..dtypes import DTYPES
 from ..expectation.declaration import Declaration
-from ..operations.rows import OPERATIONS
+from ..limits import expect_time_limit
+from ..operations import OPERATIONS
 from ..report.report import Report
-from ..targets import name_of
+from ..targets.resolve import name_of
 from ..text import brief
 from ..verdict.deviations import Deviation
 from ..verdict.row import Result
 from .task import Task, declaration_of, loaded, run_task
-from .worker import Worker, expect_time_limit
+from .worker import Worker
 
 __all__ = ["conform", "tasks_of"]
 

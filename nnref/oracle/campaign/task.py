@@ -11,15 +11,15 @@ from typing import Any
 from .. import float_state
 from ..cases.case import MODES
 from ..expectation.declaration import Declaration
-from ..report.script import side_by_side, snippet
+from ..report.script import snippet
+from ..report.side_by_side import side_by_side
 from ..search.search import search
-from ..targets import resolve
+from ..targets.call import Function
+from ..targets.resolve import resolve
 from ..verdict.deviations import Deviation
 from ..verdict.row import Failure, Result, most_frequent
 
 __all__ = ["Task", "declaration_of", "function_of", "loaded", "run_task", "target_of"]
-
-Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def target_of(task: Task) -> Any:
     return loaded(task.target) if isinstance(task.target, str) else task.target
 
 
-def function_of(target: Any, op: str, direction: str) -> Callable[..., Any] | None:
+def function_of(target: Any, op: str, direction: str) -> Function | None:
     """The target's function, None if it has none."""
     name = op if direction == "forward" else f"{op}_backward"
     function = target.get(name) if isinstance(target, dict) else getattr(target, name, None)
@@ -74,25 +74,25 @@ def declaration_of(target: Any, given: Declaration | None) -> Declaration:
 def run_task(
     task: Task,
     advance: Callable[[int], None] = lambda cases: None,
-    recorded: Callable[[Function], Function] = lambda function: function,
+    logged: Callable[[Function], Function] = lambda function: function,
 ) -> Result:
     """Run a task in this process, one at a time: what a target changes globally would be laid at another's door.
 
-    `advance` hears of every case, and `recorded` may wrap the target's function.
+    `advance` hears of every case, and `logged` may wrap the target's function.
     """
     with _turn:
-        return _run(task, advance, recorded)
+        return _run(task, advance, logged)
 
 
 _turn = threading.Lock()
 
 
-def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Function], Function]) -> Result:
+def _run(task: Task, advance: Callable[[int], None], logged: Callable[[Function], Function]) -> Result:
     target = target_of(task)
     function = function_of(target, task.op, task.direction)
     if function is None:
         return Result(task.op, task.direction, task.dtype, implemented=False)
-    function = recorded(function)
+    function = logged(function)
     declares = declaration_of(target, task.declares)
     result = search(
         function,
@@ -114,6 +114,6 @@ def _run(task: Task, advance: Callable[[int], None], recorded: Callable[[Functio
     return result
 
 
-def _with_snippet(failure: Failure, function: Callable[..., Any], declares: Declaration) -> Failure:
+def _with_snippet(failure: Failure, function: Function, declares: Declaration) -> Failure:
     side = side_by_side(failure.case, function, declares)
     return replace(failure, snippet=snippet(failure.case, side, failure.finding, failure.hint))

@@ -1,48 +1,43 @@
 """A child process in which a target runs, so that it may crash, hang or corrupt its heap.
 
 The parent sends tasks, the child results, over pipes that a target does not see. Before every call the child notes the
-case in a `Recorder`; when it dies or stands still, that says at which case. The parent then reports the case as a
+case in a `CallLog`; when it dies or stands still, that says at which case. The parent then reports the case as a
 failure of its row, and starts a new child for the rest.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import os
 import pickle
-import selectors
-import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from ...errors import OptionError, refuse
+from ...errors import OptionError
 from ..cases.case import Case
+from ..child_process import ChildProcess
 from ..expectation.declaration import Declaration
+from ..findings import Finding
+from ..limits import expect_time_limit, patience
 from ..search.shrink import shrink_fatal
-from ..targets import refuse_target
+from ..targets.resolve import refuse_target
 from ..text import brief
-from ..verdict.judge import Finding
 from ..verdict.row import Failure, Result
-from .call_log import PAGE, Recorder
-from .child import send
+from .call_log import PAGE, CallLog
+from .child import message
 from .task import Task
 
-__all__ = ["Worker", "expect_time_limit"]
+__all__ = ["Worker"]
 
 POLL = 0.05
 START = 120.0  # seconds at least, in which a target is imported
-PATIENCE, TIMES_SLOWEST = 2.0, 100  # to see a hang again: seconds at least, and times the slowest call that ended
-LAST_WORDS = 4096
-LONGEST_LIMIT, LONGEST_ANSWER = 86400.0, 1 << 28  # seconds, bytes
+LONGEST_ANSWER = 1 << 28  # bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
 SERVE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from nnref.oracle.campaign.child import serve; "
@@ -52,18 +47,6 @@ SERVE = (
 Advance = Callable[[int], None]
 
 
-def expect_time_limit(function: str, argument: str, seconds: float) -> float:
-    """The seconds, if a call can be limited to so many.
-
-    >>> expect_time_limit("conform", "time_limit", float("nan"))
-    Traceback (most recent call last):
-    nnref.errors.OptionError: conform: time_limit must be more than 0 and at most 86400 seconds, got nan
-    """
-    if not 0 < seconds <= LONGEST_LIMIT or math.isnan(seconds):
-        refuse(OptionError, function, argument, f"more than 0 and at most {LONGEST_LIMIT:.0f} seconds", seconds)
-    return seconds
-
-
 class Worker:
     """A child process; `run` gives the result of a task whatever happens to the child."""
 
@@ -71,10 +54,10 @@ class Worker:
         self.time_limit = expect_time_limit("Worker", "time_limit", time_limit)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 the child inherits it
         self._file.truncate(PAGE)
-        self._recorder = Recorder(self._file.fileno())
+        self._log = CallLog(self._file.fileno())
         self._children: list[_Child] = []  # one or none
         self._slowest = 0.0
-        self._close = weakref.finalize(self, _end, self._children, self._recorder, self._file)
+        self._close = weakref.finalize(self, _end, self._children, self._log, self._file)
 
     def load(self, name: str) -> Declaration:
         """What the target of a name declares; it is loaded in the child.
@@ -117,12 +100,12 @@ class Worker:
 
     def _smallest(self, task: Task, failure: Failure, before: list[Failure]) -> Failure:
         """Shrink a crash, with a new child for every smaller case that crashes too."""
-        patience = min(self.time_limit, max(PATIENCE, TIMES_SLOWEST * self._slowest))
+        limit = patience(self.time_limit, self._slowest)
 
         def failing(case: Case) -> Finding | None:
             if _known(task, case):
                 return None
-            _, died = self._attempt(("case", task, str(case)), lambda cases: None, patience)
+            _, died = self._attempt(("case", task, str(case)), lambda cases: None, limit)
             return died.finding if died else None
 
         return shrink_fatal(failure, before, failing)
@@ -130,41 +113,41 @@ class Worker:
     def _attempt(self, job: Any, advance: Advance, limit: float | None = None) -> tuple[Any, Failure | None]:
         """The child's answer to a job; or why there is none, and the failure at the case where it died."""
         child, limit = self._alive(), limit or self.time_limit
-        self._recorder.clear()
+        self._log.clear()
         try:
             child.ask(job)
         except Exception as error:  # whatever pickling raises
             return f"{type(error).__name__}: {brief(error)}", None
-        seen, moved = self._recorder.read(), time.monotonic()
+        seen, moved = self._log.read(), time.monotonic()
         while (answer := child.answer(POLL)) is None and not child.garbled:
-            alive, record = child.alive, self._recorder.read()
+            alive, record = child.alive, self._log.read()
             advance(record.calls - seen.calls)
             if record != seen:
                 seen, moved = record, time.monotonic()
-            patience = limit if record.running else max(limit, START)
-            if alive and time.monotonic() - moved < patience:
+            longest = limit if record.running else max(limit, START)
+            if alive and time.monotonic() - moved < longest:
                 continue
             if (answer := child.answer(0)) is not None:
                 break
-            return self._death(child, "hang" if alive else "crash", f"no answer within {patience:g} s")
-        self._slowest = max(self._slowest, self._recorder.read().slowest)
+            return self._death(child, "hang" if alive else "crash", f"no answer within {longest:g} s")
+        self._slowest = max(self._slowest, self._log.read().slowest)
         try:
             return pickle.loads(answer or b""), None
         except Exception:  # a target may have written anywhere
             return self._death(child, "garbled", "the process of the target wrote what is no answer")
 
-    def _death(self, child: _Child, kind: str, message: str) -> tuple[str, Failure | None]:
+    def _death(self, child: _Child, kind: str, said: str) -> tuple[str, Failure | None]:
         """What there is to say about a child that has died, or that is ended here because it stands still."""
-        record = self._recorder.read()
+        record = self._log.read()
         self._slowest = max(self._slowest, record.slowest)
         if kind == "crash":
-            cause, said = child.cause()
+            cause = child.cause()
             kind = "hang" if cause == "SIGALRM" else "crash"
-            message = f"the process of the target died ({cause}){said}"
+            said = f"the process of the target died ({cause}){child.last_words()}"
         self._children.remove(child)
         child.kill()
         case = None if kind == "garbled" or (kind == "hang" and not record.running) else record.case
-        return message, Failure(case, Finding(kind, message)) if case else None
+        return said, Failure(case, Finding(kind, said=said)) if case else None
 
     def _alive(self) -> _Child:
         if not self.open:
@@ -193,74 +176,27 @@ class Worker:
         self.close()
 
 
-class _Child:
-    """A running process, the answers it has begun to write, and the last of what it wrote to standard error."""
+class _Child(ChildProcess):
+    """A process that runs `child.serve`, and the answers it has begun to write."""
 
     def __init__(self, fileno: int, time_limit: float) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, json.dumps(_search_path()), str(fileno), str(time_limit)],
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            pass_fds=(fileno,),
-            env=os.environ | ONE_THREAD,
-            start_new_session=True,  # so that it is ended with all that it starts
-        )
-        self._stdin, self._stdout, self._stderr = (
-            cast("IO[bytes]", stream) for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
-        )
-        self._received, self._complaint, self.garbled = bytearray(), b"", False
-        self._selector = selectors.DefaultSelector()
-        for stream in (self._stdout, self._stderr):
-            self._selector.register(stream, selectors.EVENT_READ)
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
+        command = [sys.executable, "-c", SERVE, json.dumps(_search_path()), str(fileno), str(time_limit)]
+        super().__init__(command, env=os.environ | ONE_THREAD, inherits=(fileno,))
+        self.garbled = False
 
     def ask(self, job: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # of what it died, the exit status tells
-            send(self._stdin, job)
+        self.write(message(job))
 
     def answer(self, seconds: float) -> bytes | None:
         """The pickle of an answer, None if there is none within so many seconds."""
-        for key, _ in self._selector.select(seconds):
-            chunk = os.read(key.fd, 1 << 16)
-            if not chunk:
-                self._selector.unregister(key.fileobj)
-            elif key.fileobj is self._stdout:
-                self._received += chunk
-            else:
-                self._complaint = (self._complaint + chunk)[-LAST_WORDS:]
-        length = struct.unpack("q", self._received[:8])[0] if len(self._received) >= 8 else 0
+        self.listen(seconds)
+        length = struct.unpack("q", self.received[:8])[0] if len(self.received) >= 8 else 0
         self.garbled = not 0 <= length <= LONGEST_ANSWER
-        if self.garbled or not length or len(self._received) < 8 + length:
+        if self.garbled or not length or len(self.received) < 8 + length:
             return None
-        answer = bytes(self._received[8 : 8 + length])
-        del self._received[: 8 + length]
+        answer = bytes(self.received[8 : 8 + length])
+        del self.received[: 8 + length]
         return answer
-
-    def cause(self) -> tuple[str, str]:
-        """What ended it, and what it said last."""
-        code = self._process.wait()
-        while self._selector.get_map() and self._selector.select(0):
-            self.answer(0)
-        text = " ".join(self._complaint.decode(errors="replace").split())
-        words = f"; it said: {text[-200:]}" if text else ""
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name if code < 0 else f"exit status {code}", words
-        return f"signal {-code}", words
-
-    def kill(self) -> None:
-        """End it and what it started, and wait for it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._selector.close()
-        for stream in (self._stdin, self._stdout, self._stderr):
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
 
 
 def _search_path() -> list[str]:
@@ -268,11 +204,11 @@ def _search_path() -> list[str]:
     return [os.fsdecode(entry) for entry in sys.path if isinstance(entry, str | bytes | os.PathLike)]
 
 
-def _end(children: list[_Child], recorder: Recorder, file: IO[bytes]) -> None:
+def _end(children: list[_Child], log: CallLog, file: IO[bytes]) -> None:
     for child in children:
         child.kill()
     children.clear()
-    recorder.close()
+    log.close()
     file.close()
 
 

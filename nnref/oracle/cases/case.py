@@ -3,24 +3,31 @@
     conv2d.backward float32 normal strided seed=7 N=1 groups=2 Cg=1 Kg=1 H=5 W=4 kernel=3,1 stride=1,1 padding=…
 
 In order: operation and direction, dtype, data mode, memory layout, seed of the data, and the operation's fields, all of
-them integers. The arrays follow from the line (`nnref.oracle.arrays.fill`), on every machine and version alike.
+them integers. Some modes have several kinds of data, "special:nan"; the layout "mixed" has a digit for every array,
+"mixed:031". Without them the seed chooses, as in lines from before there were kinds. The arrays follow from the line
+(`nnref.oracle.arrays`), on every machine and version alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
 from ...errors import OptionError, refuse
-from ..operations.rows import OPERATIONS, Geometry, Operation, Shape
+from ..dtypes import DTYPES
+from ..operations import OPERATIONS, Geometry, Operation, Shape
 from ..text import brief
 
-__all__ = ["DIRECTIONS", "DTYPES", "LAYOUTS", "MODES", "Case", "parse"]
+__all__ = ["DIRECTIONS", "KINDS", "LAYOUTS", "MIXED", "MODES", "Case", "kinds_of", "layout_of", "mixed", "parse"]
 
 DIRECTIONS = ("forward", "backward")
-DTYPES = ("float16", "bfloat16", "float32", "float64")
 MODES = ("integers", "dyadic", "normal", "adversarial", "one_hot", "special")
+KINDS: dict[str, tuple[str, ...]] = {
+    "adversarial": ("cancelling", "offset", "one_huge"),
+    "special": ("nan", "subnormal", "ties", "lowest", "parameter"),
+}
 LAYOUTS = (
     "contiguous",
     "strided",  # every other number of a row
@@ -33,7 +40,17 @@ LAYOUTS = (
     "expanded",  # a stride of 0 over pixels, which repeat, as y.sum().backward() makes them
     "some_channels",  # the same as channels_last, out of one channel more
     "broadcast",  # a stride of 0 over samples, which repeat
-    "mixed",  # every array in another one, by the seed
+    "mixed",  # every array in another one
+)
+MIXED = (  # what the digits of a mixed layout say: 0 to 7
+    "contiguous",
+    "strided",
+    "reversed",
+    "misaligned",
+    "cropped",
+    "transposed",
+    "channels_last",
+    "some_channels",
 )
 SEEDS = 1 << 63
 LARGEST = 1 << 26  # numbers that a case read from a line may be about
@@ -50,6 +67,7 @@ class Case:
     layout: str
     seed: int
     geometry: Geometry = field(hash=False)
+    kind: str = ""  # of the data, for a mode that has several; the seed chooses where it is empty
 
     @property
     def operation(self) -> Operation:
@@ -67,10 +85,21 @@ class Case:
         cotangent = {"dy": self.operation.output(self.geometry)} if self.direction == "backward" else {}
         return {**cotangent, **self.operation.shapes(self.geometry)}
 
+    @property
+    def result_shapes(self) -> dict[str, Shape | None]:
+        """Results by name, in order, with their shapes; None for the gradient of an absent bias."""
+        return self.operation.result_shapes(self.geometry, self.direction)
+
+    @property
+    def returns_tuple(self) -> bool:
+        """Whether the target's function returns a tuple."""
+        return self.operation.returns_tuple(self.direction)
+
     def __str__(self) -> str:
         """The descriptor."""
         fields = " ".join(f"{name}={','.join(map(str, value))}" for name, value in self.geometry.items())
-        head = f"{self.op}.{self.direction} {self.dtype} {self.mode} {self.layout} seed={self.seed}"
+        mode = f"{self.mode}:{self.kind}" if self.kind else self.mode
+        head = f"{self.op}.{self.direction} {self.dtype} {mode} {self.layout} seed={self.seed}"
         return f"{head} {fields}".rstrip()
 
     def but(self, **changes: Any) -> Case:
@@ -101,14 +130,18 @@ def parse(line: str) -> Case:
     if not fields or "." not in words[0] or not fields[0].startswith("seed=") or not all("=" in w for w in fields):
         refuse(OptionError, "parse", "line", "a descriptor: op.direction dtype mode layout seed=… …", repr(brief(line)))
     op, direction = words[0].rsplit(".", 1)
-    _expect("operation", op, tuple(OPERATIONS))
-    for what, word, choices in zip(
-        ("direction", "dtype", "mode", "layout"),
-        (direction, *words[1:4]),
-        (DIRECTIONS, DTYPES, MODES, LAYOUTS),
-        strict=True,
+    dtype, (mode, colon, kind), (layout, *digits) = words[1], words[2].partition(":"), words[3].split(":")
+    for what, word, choices in (
+        ("operation", op, tuple(OPERATIONS)),
+        ("direction", direction, DIRECTIONS),
+        ("dtype", dtype, DTYPES),
+        ("mode", mode, MODES),
+        ("layout", layout, LAYOUTS),
+        ("kind of data", kind if colon else "", KINDS.get(mode, ()) if colon else ("",)),
     ):
         _expect(what, word, choices)
+    if digits and (layout != "mixed" or len(digits) > 1 or not digits[0] or set(digits[0]) - set("01234567")):
+        refuse(OptionError, "parse", "layout", "digits from 0 to 7 behind mixed: alone", repr(brief(words[3])))
     values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in fields)}
     seed, *more = values.pop("seed")
     if more or not 0 <= seed < SEEDS:
@@ -121,13 +154,42 @@ def parse(line: str) -> Case:
     large = max((value for numbers in values.values() for value in numbers), default=0) > LARGEST
     if too_small or large or not OPERATIONS[op].fits(values):
         refuse(OptionError, "parse", "fields", f"a case that {op} accepts", brief(" ".join(fields[1:])))
-    dtype, mode, layout = words[1:4]
-    case = Case(op, direction, dtype, mode, layout, seed, values)
+    case = Case(op, direction, dtype, mode, words[3], seed, values, kind)
     if str(case) != " ".join(words):  # a field given twice, or a number written in another way
         refuse(OptionError, "parse", "line", f"written as {case}", brief(" ".join(words)))
     if (size := _size(case)) > LARGEST:
         refuse(OptionError, "parse", "fields", f"those of arrays of at most {LARGEST} numbers", size)
     return case
+
+
+def layout_of(case: Case, name: str) -> str:
+    """The layout of one of the arrays of a case."""
+    layout, _, digits = case.layout.partition(":")
+    if layout != "mixed":
+        return layout
+    position = list(case.shapes).index(name)
+    if digits:
+        return MIXED[int(digits[position])] if position < len(digits) else "contiguous"
+    return MIXED[case.seed // len(MIXED) ** position % len(MIXED)]
+
+
+def mixed(layouts: Iterable[int]) -> str:
+    """The mixed layout in which each array, in order, lies in one of `MIXED`.
+
+    >>> mixed([0, 3, 1])
+    'mixed:031'
+    """
+    return "mixed:" + "".join(map(str, layouts))
+
+
+def kinds_of(mode: str, operation: Operation, direction: str) -> tuple[str, ...]:
+    """The kinds of data that a mode has for an operation; one without a name where it has but one."""
+    kinds = KINDS.get(mode, ("",))
+    if mode != "special":
+        return kinds
+    if operation.assemble is not None:  # a merged network has 0·∞ and ∞ − ∞ elsewhere
+        return tuple(kind for kind in kinds if kind not in ("nan", "parameter"))
+    return kinds if len(operation.shapes(dict(operation.least))) > 1 else kinds[:-1]
 
 
 def _size(case: Case) -> int:

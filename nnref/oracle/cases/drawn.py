@@ -14,16 +14,18 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...errors import OptionError, refuse
+from ..dtypes import DTYPES
+from ..operations import OPERATIONS, Geometry, Operation
 from ..operations.networks import CODES, DEPTH
-from ..operations.rows import OPERATIONS, Geometry, Operation
-from .case import DTYPES, LAYOUTS, MODES, Case
+from ..operations.operation import CHOICES
+from .case import LAYOUTS, MIXED, MODES, Case, kinds_of, mixed
 
 __all__ = ["cases"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 ONE_TO_THREE, EXTRA, BIT = st.integers(1, 3), st.integers(0, 6), st.integers(0, 1)
-SEEDS = st.integers(0, 2**32 - 1)
+SEEDS, DIGITS = st.integers(0, 2**32 - 1), st.integers(0, len(MIXED) - 1)
 SIZES = st.sampled_from((*["small"] * 8, "wide", "tall", "channels", "samples"))
 WIDTHS = st.sampled_from((7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 193, 256, 257))
 CHANNELS = st.sampled_from((8, 16, 31, 32, 33, 64, 128))
@@ -85,7 +87,12 @@ def _cases(
     geometry = _geometry(draw, operation)
     direction = directions[0] if len(directions) == 1 else draw(st.sampled_from(directions))
     mode = modes[0] if len(modes) == 1 else draw(st.sampled_from(modes))
-    return Case(operation.name, direction, dtype, mode, draw(st.sampled_from(layouts)), draw(SEEDS), geometry)
+    kinds = kinds_of(mode, operation, direction)
+    kind = kinds[0] if len(kinds) == 1 else draw(st.sampled_from(kinds))
+    case = Case(operation.name, direction, dtype, mode, draw(st.sampled_from(layouts)), draw(SEEDS), geometry, kind)
+    if case.layout != "mixed":
+        return case
+    return case.but(layout=mixed(draw(st.lists(DIGITS, min_size=len(case.shapes), max_size=len(case.shapes)))))
 
 
 def _geometry(draw: Draw, operation: Operation) -> Geometry:
@@ -135,10 +142,8 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
         return draw(BIT), draw(BIT)
     if name == "N":
         return (draw(SAMPLES[size]) if size in SAMPLES else 1,)
-    if name in ("bias", "ceil_mode", "count_include_pad", "sum"):
-        return (draw(BIT),)
-    if name == "eps":
-        return (draw(EXTRA) % 5,)
+    if name in CHOICES:
+        return (draw(st.integers(0, CHOICES[name] - 1)),)
     return (draw(ONE_TO_THREE),)
 
 

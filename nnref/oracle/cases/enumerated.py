@@ -23,10 +23,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from ..arrays.layout import MIXED
+from ..operations import Geometry, Operation
 from ..operations.networks import CODES, DEPTH
-from ..operations.rows import Geometry, Operation
-from .case import LAYOUTS, Case
+from .case import LAYOUTS, MIXED, Case, kinds_of, mixed
 
 __all__ = [
     "critical_pairs",
@@ -89,6 +88,7 @@ PADDED: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
 USUAL = [(k, s, p) for k in (1, 2, 3, 5, 7) for s in (1, 2) for p in dict.fromkeys((0, k // 2))]
 SEVERAL = ("conv-causal", "batch-norm", "relu", "depthwise", "batch-norm", "conv1x1")
 NETWORK = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # a network of these
+SCATTER = 2654435761  # near 2³² over the golden ratio
 FLAGS = ("ceil_mode", "count_include_pad")
 OTHERS = LAYOUTS[1:]  # than contiguous
 
@@ -96,7 +96,7 @@ OTHERS = LAYOUTS[1:]  # than contiguous
 def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Every case that every run visits.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in enumerated(OPERATIONS["relu"], "forward", "float32", ("normal",)))
     139
     """
@@ -109,7 +109,7 @@ def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence
 def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterator[Case]:
     """Cases of integer data on every small geometry; none for an operation without windows.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in small_geometries(OPERATIONS["conv2d"], "forward", "float32"))
     955
     """
@@ -162,13 +162,19 @@ def _small(operation: Operation, **given: Any) -> Geometry:
 
 def _turn(number: int, layouts: Sequence[str]) -> str:
     """One of the layouts, scattered, so that no period of the cases falls in with them."""
-    return layouts[(number * 2654435761 >> 16) % len(layouts)]
+    return _spelled(layouts[(number * SCATTER >> 16) % len(layouts)], number)
+
+
+def _spelled(layout: str, number: int) -> str:
+    """The layout, with the digits of three arrays where it is mixed; what is beyond them is contiguous."""
+    digits = number * SCATTER >> 8
+    return mixed(digits // len(MIXED) ** i % len(MIXED) for i in range(3)) if layout == "mixed" else layout
 
 
 def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Cases of a few samples and channels in each of the `modes` and every layout, with four seeds of special values.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(every_layout(OPERATIONS["relu"], "forward", "float32", ("integers", "special"))))
     61
     """
@@ -186,22 +192,28 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
         "layers": NETWORK,
     }
     geometry = _small(operation, bias=1, eps=1, **sizes, **windows)
-    rounds = [mode for mode in modes for _ in range(4 if mode == "special" else 1)]
-    for number, (mode, layout) in enumerate(product(rounds, LAYOUTS)):
-        yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+    first_kind = kinds_of(modes[0], operation, direction)[0]
+    number = 0
     arrays = len(Case(operation.name, direction, dtype, modes[0], "mixed", 0, geometry).shapes)
+    for mode in modes:
+        kinds = kinds_of(mode, operation, direction)
+        for each in kinds if mode == "special" else [""]:
+            for layout in LAYOUTS:
+                kind = each or kinds[number % len(kinds)]
+                where = mixed((number + i) % len(MIXED) for i in range(arrays)) if layout == "mixed" else layout
+                yield Case(operation.name, direction, dtype, mode, where, number, geometry, kind)
+                number += 1
     for digit in range(1, len(MIXED)) if arrays > 1 else ():
-        others = sum(digit * len(MIXED) ** position for position in range(1, min(arrays, 20)))
-        for seed in (digit, others):
-            yield Case(operation.name, direction, dtype, modes[0], "mixed", seed, geometry)
+        for digits in ([digit], [0, *[digit] * (arrays - 1)]):
+            yield Case(operation.name, direction, dtype, modes[0], mixed(digits), digit, geometry, first_kind)
     if operation.least.get("N") == (0,):
-        yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)})
+        yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)}, first_kind)
 
 
 def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Cases with one size large and all else small: in two of the `modes`, and once more in another layout.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(critical_sizes(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
     156
     """
@@ -220,7 +232,7 @@ def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequ
 def critical_pairs(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Cases with two sizes large, all else small, and of long sums; each in two of the `modes`.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(critical_pairs(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
     38
     """
@@ -242,7 +254,7 @@ def _twice(
 def large_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Cases of unusual windows with every flag, on images of some three windows; each in two of the `modes`.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(large_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("integers", "normal"))))
     280
     """
@@ -271,7 +283,7 @@ def _three(
 def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
     """Cases as networks have them, in every one of the `modes`: square kernels, stride 1 or 2, padding none or half.
 
-    >>> from nnref.oracle.operations.rows import OPERATIONS
+    >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(usual_layers(OPERATIONS["max_pool2d"], "forward", "float32", ("integers",))))
     36
     """
@@ -294,4 +306,6 @@ def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequen
             geometry["output_padding"] = (stride - 1, stride - 1)
         if operation.fits(geometry):
             layout = OTHERS[(turn + shift) % len(OTHERS)] if again else "contiguous"
-            yield Case(operation.name, direction, dtype, mode, layout, number, geometry)
+            kinds = kinds_of(mode, operation, direction)
+            kind = kinds[number // (2 * len(modes)) % len(kinds)]
+            yield Case(operation.name, direction, dtype, mode, _spelled(layout, number), number, geometry, kind)

@@ -8,9 +8,8 @@ bugs do, nothing is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,17 +18,23 @@ from ...numeric import Array
 from ..arrays.fill import arrays_of
 from ..cases.case import Case
 from ..expectation.declaration import Declaration
-from ..expectation.exact import Expectation, expectation
-from ..targets.call import Answer, call
-from ..verdict.judge import Finding, judge
+from ..expectation.exact import Expectation, asked_of, expectation
+from ..findings import Finding
+from ..operations import Geometry
+from ..operations.operation import CHOICES
+from ..targets.call import Answer, Function, call
+from ..verdict.judge import judge
+from ..verdict.row import Hint
 from .earlier_calls import remembered
 from .suspects import RIGHT, Suspect, rounded_inputs, suspects, to_bits
 
 __all__ = ["behaves_as"]
 
 PROBES, MORE_PROBES = 8, 64  # seeds
+FAR = 2.0**12  # times u: beyond what rounding to half as many bits does
 NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
+EVERYWHERE = {"accumulate", "inputs", "subnormals", "nan", "square_root"}  # what is declared for all operations alike
 
 DECLARATIONS = (
     ({"accumulate": "float32"}, "as if it accumulated in float32"),
@@ -53,40 +58,36 @@ DECLARATIONS = (
 )
 
 
-def behaves_as(
-    function: Callable[..., Any], cases: Sequence[Case], declares: Declaration, finding: Finding
-) -> str | None:
-    """A sentence on what the target seems to do at failing cases, None if nothing known fits all of them.
+def behaves_as(function: Function, cases: Sequence[Case], declares: Declaration, finding: Finding) -> Hint | None:
+    """What the target seems to do at failing cases, None if nothing known fits all of them.
 
     Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small
     one, different bugs look alike. Whole numbers, too: there, only what is wrong altogether is wrong.
     """
     if finding.kind == "aliasing":
         return None
-    if words := remembered(_Probe(function, declares).agrees, cases[0]):
-        return words
+    if hint := remembered(_Probe(function, declares).agrees, cases[0]):
+        return hint
     if finding.kind not in ("value", "shape"):
         return None
     probe, rich = _Probe(function, declares, {}), list(_rich(cases[0])) or list(cases)
     probes = [case.with_seed(seed) for case in (*cases, *rich) for seed in (case.seed, *range(PROBES))]
-    whole, normal = ([case.but(mode=mode) for case in probes] for mode in ("integers", "normal"))
+    whole, normal = ([case.but(mode=mode, kind="") for case in probes] for mode in ("integers", "normal"))
     rootless = normal if "eps" in cases[0].geometry else [*probes, *whole, *normal]
     wrong = any(not probe.agrees(case) for case in rootless)
-    if wrong and (words := _suspected(probe, rich[0], rootless)):
-        return words
+    if wrong and (hint := _suspected(probe, rich[0], rootless)):
+        return hint
     for relaxed, words, changes in _weaker(declares, cases[0]):
         fits = all(probe.agrees(case, relaxed) for case in (*probes, *whole))
-        if fits and (seen := _seen(probe, rich, changes, words)):
-            return seen
+        if fits and (hint := _seen(probe, rich, Hint(words, "declaration", _written(changes)), *changes.items())):
+            return hint
     return None if wrong else _suspected(probe, rich[0], rootless)
 
 
 class _Probe:
     """A target under a declaration; what it answers is kept, if there is where."""
 
-    def __init__(
-        self, function: Callable[..., Any], declares: Declaration, kept: dict[str, Answer] | None = None
-    ) -> None:
+    def __init__(self, function: Function, declares: Declaration, kept: dict[str, Answer] | None = None) -> None:
         self._function, self._declares, self._kept = function, declares, kept
 
     def answer(self, case: Case) -> Answer:
@@ -104,7 +105,7 @@ class _Probe:
             return answer.finding is None
         try:
             expected = self.expected(case, declares, suspect)
-            return judge(case, answer.outputs, expected, declares or self._declares).finding is None
+            return judge(case, answer.outputs, arrays_of(case)[0], expected, declares or self._declares).finding is None
         except (ValueError, TypeError):  # the altered question has no answer
             return False
 
@@ -112,7 +113,7 @@ class _Probe:
         """What a target would answer that does as suspected."""
         arrays, options = suspect.ask(*arrays_of(case))
         if suspect is not RIGHT and case.mode != "special":
-            case = case.but(mode="normal")  # whole numbers are whole no more
+            case = case.but(mode="normal", kind="")  # whole numbers are whole no more
         with np.errstate(all="ignore"):
             return suspect.answer(case, arrays, expectation(case, arrays, options, declares or self._declares))
 
@@ -129,19 +130,20 @@ class _Probe:
         return values[finite], exact[finite]
 
 
-def _suspected(probe: _Probe, rich: Case, probes: Sequence[Case]) -> str | None:
+def _suspected(probe: _Probe, rich: Case, probes: Sequence[Case]) -> Hint | None:
     """The one bug that fits; data with an exact root have none for another eps."""
     fitting = [suspect for suspect in suspects(rich) if all(probe.agrees(case, suspect=suspect) for case in probes)]
     if len(fitting) > 1:
         more = [probes[0].with_seed(seed) for seed in range(PROBES, MORE_PROBES)]
         fitting = [suspect for suspect in fitting if all(probe.agrees(case, suspect=suspect) for case in more)]
-    return fitting[0].words if len(fitting) == 1 else None
+    return Hint(fitting[0].words, "suspect", fitting[0].subject) if len(fitting) == 1 else None
 
 
 def _weaker(declares: Declaration, case: Case) -> Iterator[tuple[Declaration, str, dict[str, str]]]:
     """Declarations that promise less than the given one, for cases like this."""
+    asked = set(asked_of(case)) - ({"algorithm"} if case.operation.assemble else set())  # no network has a bound there
     for changes, words in DECLARATIONS:
-        if "algorithm" in changes and case.op not in ("conv2d", "depthwise_conv2d"):
+        if set(changes) - EVERYWHERE - asked:
             continue
         relaxed = replace(declares, **changes)
         same_precision = relaxed.precision(case.dtype) == declares.precision(case.dtype)
@@ -149,26 +151,49 @@ def _weaker(declares: Declaration, case: Case) -> Iterator[tuple[Declaration, st
             yield relaxed, words, changes
 
 
-def _seen(probe: _Probe, rich: Sequence[Case], changes: dict[str, str], words: str) -> str | None:
-    """The words, if a target that is less precise than declared is so in the way they say; its bound fits many."""
-    (name, value), *_ = changes.items()
-    cases = [case.but(mode="normal").with_seed(seed) for case in rich for seed in range(PROBES)]
+def _written(changes: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in changes.items())
+
+
+def _seen(probe: _Probe, rich: Sequence[Case], declared: Hint, change: tuple[str, str]) -> Hint | None:
+    """The hint, if a target that is less precise than declared is so in the way it says; its bound fits many."""
+    name, value = change
+    cases = [case.but(mode="normal", kind="").with_seed(seed) for case in rich for seed in range(PROBES)]
     if name == "inputs":
         kinds = rounded_inputs(format_of(value).bits)
-        return words if any(all(probe.agrees(case, suspect=kind) for case in cases) for kind in kinds) else None
+        return declared if any(all(probe.agrees(case, suspect=kind) for case in cases) for kind in kinds) else None
+    if name == "algorithm":
+        return declared if _spreads(probe, cases) else None
     if name != "accumulate":
-        return words
+        return declared
     storage = format_of(rich[0].dtype).bits
     got, exact = probe.values([case.with_field("bias", (0,)) if "bias" in case.geometry else case for case in cases])
     stored = to_bits(exact, storage)
     for bits in ROUNDED_TO:
         if bits < storage and _once(got, stored, to_bits(stored, bits)):
-            return f"as if results were rounded to {bits} bits"
+            return Hint(f"as if results were rounded to {bits} bits", "rounding", f"results, {bits} bits")
     with np.errstate(over="ignore"):
         half = stored.astype(np.float16).astype(np.float64)
     if storage > 11 and _once(got, stored, half):
-        return "as if results were rounded to 11 bits, as float16"
-    return words if _on_the_way(got, exact, min(format_of(value).bits, storage)) else None
+        return Hint("as if results were rounded to 11 bits, as float16", "rounding", "results, float16")
+    return declared if _on_the_way(got, exact, min(format_of(value).bits, storage)) else None
+
+
+def _spreads(probe: _Probe, cases: Sequence[Case]) -> bool:
+    """Whether one huge number spoils results that it has no part in, as a transform of the whole image or tile does.
+
+    No rounding of a result, of its terms or of their sum is as large beside the magnitude of its terms.
+    """
+    usual: Geometry = {"H": (8,), "W": (9,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
+    huge = [case.but(mode="adversarial", kind="one_huge", geometry=case.geometry | usual) for case in cases]
+    u = Declaration().precision(cases[0].dtype).u
+    for case in huge:
+        for value, pair in zip(probe.answer(case).outputs, probe.expected(case), strict=False):
+            if pair is not None and isinstance(value, np.ndarray) and value.shape == pair[0].shape:
+                off = np.abs(value.astype(np.float64) - pair[0].astype(np.float64))
+                if np.any(off > FAR * u * pair[1].magnitude):
+                    return True
+    return False
 
 
 def _once(got: Array, stored: Array, rounded: Array) -> bool:
@@ -193,8 +218,8 @@ def _rich(case: Case) -> Iterator[Case]:
     geometry = {name: lively.get(name, tuple(max(2, v) for v in least)) for name, least in case.operation.least.items()}
     sizes = {"H": (7,), "W": (8,), "N": (3,), "K": (3,), "Kg": (3,), "bias": (1,)}
     geometry |= {name: value for name, value in sizes.items() if name in geometry}
-    flags = ("ceil_mode", "count_include_pad", "eps", "sum", "layers")
-    geometry |= {name: case.geometry[name] for name in flags if name in geometry}
+    flags = (*CHOICES, "layers")
+    geometry |= {name: case.geometry[name] for name in flags if name in geometry and name != "bias"}
     ones = {name: (1, 1) for name in ("stride", "dilation") if name in geometry}
     even = {"padding": (1, 1, 1, 1)} if "padding" in geometry else ones
     for rich in (geometry, geometry | ones, geometry | even):

@@ -33,6 +33,11 @@ class Suspect:
     ask: Callable[[Arrays, dict[str, Any]], Question] = lambda arrays, options: (arrays, options)
     answer: Callable[[Case, Arrays, Expectation], Expectation] = lambda case, arrays, right: right
 
+    @property
+    def subject(self) -> str:
+        """What it is about: the words without their beginning."""
+        return self.words.removeprefix("as if ")
+
 
 RIGHT = Suspect("as it should")
 
@@ -52,7 +57,7 @@ def suspects(case: Case) -> Iterator[Suspect]:
         yield from _of_batch_norm(case)
     if case.direction == "backward":
         yield from _of_gradients(case)
-    elif not case.op.startswith("fold_"):
+    elif not case.returns_tuple:
         yield Suspect("as if the sign of the result were flipped", answer=_changed(0, lambda case, y: -y))
     yield from OF_ONE_OPERATION.get(case.function, ())
 
@@ -60,7 +65,7 @@ def suspects(case: Case) -> Iterator[Suspect]:
 def _of_options(case: Case) -> Iterator[Suspect]:
     g = case.geometry
     for option, name in {"stride": "stride", "dilation": "dilation", "kernel_size": "kernel"}.items():
-        if name in g and g[name][0] != g[name][1] and (option != "kernel_size" or "pool" in case.op):
+        if name in g and g[name][0] != g[name][1] and option in case.operation.options(g):
             swap = _option(option, lambda value: value[::-1])
             yield Suspect(f"as if vertical and horizontal {option} were swapped", swap)
     if g.get("stride") != g.get("dilation", g.get("stride")):
@@ -142,8 +147,8 @@ def _changed(
     def answer(case: Case, arrays: Arrays, right: Expectation) -> Expectation:
         if (pair := right[position]) is None:
             return right
-        exact, (bound, magnitude) = pair
-        scaled = np.asarray(change(case, exact)), Allowance(abs(change(case, bound)), magnitude)
+        exact, allowance = pair
+        scaled = np.asarray(change(case, exact)), allowance._replace(bound=abs(change(case, allowance.bound)))
         return *right[:position], scaled, *right[position + 1 :]
 
     return answer
@@ -204,10 +209,10 @@ def _bias_not_scaled(case: Case, arrays: Arrays, right: Expectation) -> Expectat
     bias, weight, shift = arrays["bias"], right[0], right[1]
     if bias is None or shift is None:
         return right
-    exact, (bound, magnitude) = shift
+    exact, allowance = shift
     gamma, var = (np.asarray(arrays[name], np.float64) for name in ("gamma", "var"))
     eps = case.operation.options(case.geometry)["eps"]
-    raised = Allowance(bound + 4 * _unit(case) * abs(bias.astype(np.float64)), magnitude)
+    raised = allowance._replace(bound=allowance.bound + 4 * _unit(case) * abs(bias.astype(np.float64)))
     return weight, (exact + bias * (1 - gamma / np.sqrt(var + eps)), raised)
 
 

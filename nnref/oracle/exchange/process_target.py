@@ -12,26 +12,23 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ...errors import OptionError, StateError, refuse
 from ...numeric import Array
-from ..campaign.worker import expect_time_limit
 from ..cases.case import Case
 from ..expectation.declaration import Declaration
-from ..operations.rows import OPERATIONS
-from ..targets.call import TargetDied, Unsupported
-from ..verdict.judge import NOT_COMPUTED, output_names
+from ..findings import NOT_COMPUTED, TargetDied, Unsupported
+from ..limits import expect_time_limit, patience
+from ..operations import OPERATIONS
+from ..targets.call import CaseFunction
 from .npy import read_array
-from .program import Program, ProtocolError, brief
-from .stored import result_shapes, write_request
+from .program import Program, ProtocolError, quoted
+from .request import write_request
 
 __all__ = ["ProcessTarget", "ProgramError", "process_target"]
 
-PATIENCE = 2.0  # seconds, at least, once a program has stood still; or as many times its slowest answer as
-TIMES_SLOWEST = 100
 FUNCTIONS = {f"{op.name}{'_backward' * (way == 'backward')}" for op in OPERATIONS.values() for way in op.directions}
 
 
@@ -74,8 +71,8 @@ class ProcessTarget:
         """End the program, of every thread."""
         self._close()
 
-    def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
-        """The program's results of one case, as a function of nnref returns them."""
+    def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> tuple[Any, ...]:
+        """The program's results of one case, in order."""
         if not self._close.alive:
             refuse(StateError, "ProcessTarget", "target", "open", "a closed one")
         program = self._program()
@@ -96,7 +93,7 @@ class ProcessTarget:
 
     def _patience(self) -> float:
         """Seconds to wait. The first hang takes the whole time limit, so that shrinking it need not."""
-        return min(self.time_limit, max(PATIENCE, TIMES_SLOWEST * self._slowest)) if self._hung else self.time_limit
+        return patience(self.time_limit, self._slowest) if self._hung else self.time_limit
 
     def _program(self, fresh: bool = False) -> Program:
         """The program of this thread, a new one if it is not alive; that has the whole time limit to start."""
@@ -132,13 +129,14 @@ def process_target(
     return ProcessTarget(command, time_limit, declares)
 
 
-@dataclass(frozen=True)
-class _Function:
-    target: ProcessTarget
-    name: str
-    takes_case: ClassVar[bool] = True
+class _Function(CaseFunction):
+    """One function of a program, which is told the case."""
 
-    def __call__(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> Any:
+    def __init__(self, target: ProcessTarget, name: str) -> None:
+        self.target, self.name = target, name
+
+    def of_case(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> tuple[Any, ...]:
+        """The program's results, read from its files."""
         return self.target.run(case, arrays, options)
 
 
@@ -157,17 +155,16 @@ def _announced(program: Program, limit: float) -> tuple[list[str], dict[str, str
     return names, dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _results(answer: str, case: Case, directory: Path) -> Any:
+def _results(answer: str, case: Case, directory: Path) -> tuple[Any, ...]:
     word, _, rest = answer.partition(" ")
     if word == "unsupported":
         raise Unsupported(rest)
     if word == "error":
         raise ProgramError(rest or "without a message")
-    owed = result_shapes(case)
+    owed = [name for name, shape in case.result_shapes.items() if shape is not None]
     _, *missing = rest.split() or [""]
     if word != "ok" or (rest and not rest.startswith("without ")) or not set(missing) < set(owed):
-        raise ProtocolError(f"the program answered {brief(answer.encode())}, not ok, unsupported or error")
+        raise ProtocolError(f"the program answered {quoted(answer.encode())}, not ok, unsupported or error")
     found: dict[str, Any] = {n: read_array(directory / f"result_{n}.npy", case.dtype) for n in owed if n not in missing}
     found |= dict.fromkeys(missing, NOT_COMPUTED)
-    results = tuple(found.get(name) for name in output_names(case))
-    return results[0] if output_names(case) == ("y",) else results
+    return tuple(found.get(name) for name in case.result_shapes)

@@ -5,24 +5,20 @@ It may die, stand still, or say anything at any length: each ends in an exceptio
 
 from __future__ import annotations
 
-import contextlib
-import os
-import selectors
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import NoReturn
 
-from ..targets.call import TargetDied
+from ..child_process import ChildProcess
+from ..findings import TargetDied
 
-__all__ = ["Program", "ProtocolError", "brief"]
+__all__ = ["Program", "ProtocolError", "quoted"]
 
 LONGEST_ANSWER = 4096  # bytes
-CHUNK = 1 << 16
+TO_END = 2.0  # seconds, in which a program may write its profile or its leaks
 
 
 class ProtocolError(Exception):
@@ -33,20 +29,13 @@ class Program:
     """A running program; `ask` it, `close` it. It has an empty directory of its own for every request."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        pipe = subprocess.PIPE
-        self._child = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-        self._stdin, self._stdout, self._stderr = (
-            cast("IO[bytes]", stream) for stream in (self._child.stdin, self._child.stdout, self._child.stderr)
-        )
-        self._selector, self._said, self._complaint = selectors.DefaultSelector(), b"", b""
+        self._child = ChildProcess(command)
         self._directory = tempfile.TemporaryDirectory(prefix="nnref-", ignore_cleanup_errors=True)
-        for stream in (self._stdout, self._stderr):
-            self._selector.register(stream, selectors.EVENT_READ)
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._child.poll() is None and not self._stdin.closed
+        return self._child.alive
 
     def empty_directory(self) -> Path:
         """The directory of its requests, emptied of the last one."""
@@ -65,84 +54,43 @@ class Program:
         TargetDied : it ended, or did not answer.
         ProtocolError : it said more, or less, than one line; it is ended then.
         """
-        deadline = time.monotonic() + limit
-        self._listen(0)
-        if self._said:
-            self._nonsense(f"wrote unasked {brief(self._said)}")
-        with contextlib.suppress(BrokenPipeError):  # what it died of, reading tells
-            self._stdin.write(line.encode() + b"\n")
-        while b"\n" not in self._said:
-            if len(self._said) > LONGEST_ANSWER:
+        deadline, child = time.monotonic() + limit, self._child
+        child.listen(0)
+        if child.received:
+            self._nonsense(f"wrote unasked {quoted(child.received)}")
+        child.write(line.encode() + b"\n")
+        while b"\n" not in child.received:
+            if len(child.received) > LONGEST_ANSWER:
                 self._nonsense(f"answered more than {LONGEST_ANSWER} bytes without an end of line")
             if time.monotonic() > deadline:
                 self.kill()
-                raise TargetDied("hang", f"no answer within {limit:.3g} s{self._last_words()}")
-            if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise TargetDied("crash", f"the program died ({self._cause()}){self._last_words()}")
-        answer, _, rest = self._said.partition(b"\n")
-        self._said = b""
+                raise TargetDied("hang", f"no answer within {limit:.3g} s{child.last_words()}")
+            if not child.listen(max(0.0, deadline - time.monotonic())) and b"\n" not in child.received:
+                cause = child.cause(1.0)
+                self.kill()
+                raise TargetDied("crash", f"the program died ({cause}){child.last_words()}")
+        answer, _, rest = bytes(child.received).partition(b"\n")
+        child.received.clear()
         if rest:
-            self._nonsense(f"answered more than one line: {brief(answer)}, then {brief(rest)}")
+            self._nonsense(f"answered more than one line: {quoted(answer)}, then {quoted(rest)}")
         return answer.decode(errors="replace").strip()
-
-    def _listen(self, seconds: float) -> bool:
-        """Wait for output and take it in; False at the end of standard output."""
-        for key, _ in self._selector.select(seconds):
-            chunk = os.read(key.fd, CHUNK)
-            if key.fileobj is self._stdout:
-                self._said += chunk
-                if not chunk:
-                    return False
-            else:
-                self._complaint = (self._complaint + chunk)[-LONGEST_ANSWER:]
-                if not chunk:
-                    self._selector.unregister(self._stderr)
-        return True
 
     def _nonsense(self, what: str) -> NoReturn:
         self.kill()
         raise ProtocolError(f"the program {what}")
 
-    def _cause(self) -> str:
-        """What ended the program; takes in what is left of its complaint."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=1)
-        code = self._child.poll()
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            self._selector.unregister(self._stdout)
-            while self._selector.get_map() and self._selector.select(0):
-                self._listen(0)
-        self.kill()
-        if code is None:
-            return "it closed its standard output"
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return f"signal {-code}"
-
-    def _last_words(self) -> str:
-        text = " ".join(self._complaint.decode(errors="replace").split())
-        return f"; it said: {text[-200:]}" if text else ""
-
     def kill(self) -> None:
         """End it, and what it started, at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
-        self._selector.close()
-        for stream in (self._stdin, self._stdout, self._stderr):
-            stream.close()
+        self._child.kill()
         self._directory.cleanup()
 
     def close(self) -> None:
-        """Let it end by itself: its input ends, and it may still write its profile or its leaks."""
-        if self.alive:
-            self._stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout=2)
-        self.kill()
+        """Let it end by itself: its input ends."""
+        self._child.finish(TO_END)
+        self._directory.cleanup()
 
 
-def brief(said: bytes) -> str:
+def quoted(said: bytes | bytearray) -> str:
     """What was said, quoted, for a message."""
     text = said.decode(errors="replace")
     return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -18,10 +18,11 @@ from ..cases.case import DTYPES, Case, parse
 from ..cases.drawn import cases
 from ..cases.enumerated import small_geometries
 from ..expectation.declaration import Declaration
-from ..operations.rows import OPERATIONS
+from ..operations import OPERATIONS
 from ..search.search import drawn
 from ..text import brief
-from .stored import write_case, write_json
+from .request import write_json
+from .stored import write_case
 
 __all__ = ["listed", "write_vectors"]
 

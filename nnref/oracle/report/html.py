@@ -16,14 +16,14 @@ from markupsafe import Markup
 from ..cases.case import DIRECTIONS
 from ..text import visible
 from ..verdict.row import STATUSES, Result
-from .report import Report
+from .facts import Facts
 
 __all__ = ["page"]
 
 LOWEST = -4  # decade of the axis below which margins are not told apart
 
 
-def page(report: Report) -> str:
+def page(report: Facts) -> str:
     """The page, the same for reports that differ in the time they took only."""
     return _template().render(
         report=report,
@@ -66,7 +66,7 @@ class Axis:
     high: float
 
     @classmethod
-    def of(cls, report: Report) -> Axis:
+    def of(cls, report: Facts) -> Axis:
         """As wide as the margins ask for; beyond the bound there is room if something failed there."""
         least = min((m for result in report.results for m in result.margins if 0 < m < math.inf), default=0.1)
         failed = any(failure.finding.margin for result in report.results for failure in result.failures)
@@ -88,7 +88,7 @@ class Axis:
         return [(margin, self.at(margin)) for margin in sorted(set(beyond_all))]
 
 
-def _complaints(report: Report) -> Iterator[str]:
+def _complaints(report: Facts) -> Iterator[str]:
     """Why the report is not ok."""
     if failed := report.counts()["failed"]:
         yield f"{failed} of {len(report.results)} rows failed"
@@ -100,14 +100,14 @@ def _complaints(report: Report) -> Iterator[str]:
         yield "no case was judged"
 
 
-def _columns(report: Report) -> list[tuple[str, list[str]]]:
+def _columns(report: Facts) -> list[tuple[str, list[str]]]:
     """dtype -> directions, in the order of the report."""
     dtypes = dict.fromkeys(result.dtype for result in report.results)
     present = {(result.dtype, result.direction) for result in report.results}
     return [(dtype, [d for d in DIRECTIONS if (dtype, d) in present]) for dtype in dtypes]
 
 
-def _matrix(report: Report) -> list[tuple[str, list[Result | None]]]:
+def _matrix(report: Facts) -> list[tuple[str, list[Result | None]]]:
     """Operation -> a result or none for each column."""
     cells = {(result.op, result.dtype, result.direction): result for result in report.results}
     columns = [(dtype, direction) for dtype, directions in _columns(report) for direction in directions]
@@ -115,13 +115,13 @@ def _matrix(report: Report) -> list[tuple[str, list[Result | None]]]:
     return [(op, [cells.get((op, *column)) for column in columns]) for op in operations]
 
 
-def _known(report: Report) -> list[tuple[str, list[tuple[Result, list[int]]]]]:
+def _known(report: Facts) -> list[tuple[str, list[tuple[Result, list[int]]]]]:
     """Reason -> rows with [cases that deviate, cases that pass]."""
     reasons = sorted({reason for result in report.results for reason in result.known})
     return [(reason, [(r, r.known[reason]) for r in report.results if reason in r.known]) for reason in reasons]
 
 
-def _unsupported(report: Report) -> list[tuple[str, list[tuple[Result, int]]]]:
+def _unsupported(report: Facts) -> list[tuple[str, list[tuple[Result, int]]]]:
     """Reason -> rows with cases."""
     reasons = sorted({reason for result in report.results for reason in result.unsupported})
     return [

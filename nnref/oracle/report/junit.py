@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..text import visible
-from ..verdict.row import Failure, Result
-from .report import Report
+from ..verdict.row import Result
+from .facts import Facts
+from .telling import told
 
 __all__ = ["document"]
 
 
-def document(report: Report) -> str:
+def document(report: Facts) -> str:
     """The XML, with its declaration."""
     cases = [_row(result, report.target) for result in report.results] + list(_beyond_rows(report))
     counts = {"tests": str(len(cases))}
@@ -39,12 +40,12 @@ def _row(result: Result, target: str) -> Element:
     case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
     notes = [("note", note) for note in sorted(result.notes)]
     _add_properties(case, [("cases", result.cases), *_margins(result), *notes])
-    told = "\n\n".join(_told(failure, target) for failure in result.failures)
+    failures = "\n\n".join(told(failure, target, script=True) for failure in result.failures)
     if result.lost:
-        _add_outcome(case, "error", "lost", result.lost, told)
+        _add_outcome(case, "error", "lost", result.lost, failures)
     elif result.failures:
         finding = result.failures[0].finding
-        _add_outcome(case, "failure", finding.kind, finding.message, told)
+        _add_outcome(case, "failure", finding.kind, finding.message, failures)
     elif result.status != "passed":
         _add_outcome(case, "skipped", result.status, _reasons(result))
     return case
@@ -63,13 +64,7 @@ def _reasons(result: Result) -> str:
     return result.why_not
 
 
-def _told(failure: Failure, target: str) -> str:
-    """A failure in full."""
-    lines = [failure.finding.message, f"It behaves {failure.hint}." if failure.hint else "", failure.command(target)]
-    return "\n".join([*filter(None, lines), failure.snippet]).rstrip()
-
-
-def _beyond_rows(report: Report) -> Iterable[Element]:
+def _beyond_rows(report: Facts) -> Iterable[Element]:
     for line in report.outlived():
         case = Element("testcase", {"classname": "known deviations", "name": visible(line)})
         _add_outcome(case, "failure", "outlived", line)

@@ -1,4 +1,4 @@
-"""A failing case in full: its values side by side, and as a script of its own.
+"""A failing case as a script of its own.
 
 The script fails where the target fails: it makes the arrays in the memory layout of the case, and asserts what was
 found wrong, be that a value, a shape, an input written to or a state left behind.
@@ -6,28 +6,25 @@ found wrong, be that a value, a shape, an input written to or a state left behin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ...numeric import Array
 from ..arrays.fill import arrays_of
-from ..arrays.layout import laid_out, layout_of
-from ..cases.case import Case
-from ..diagnosis.earlier_calls import BY_CHANCE, call_before
-from ..expectation.declaration import Declaration
-from ..expectation.exact import expectation
+from ..arrays.layout import laid_out
+from ..cases.case import Case, layout_of
+from ..findings import EARLIER, Finding
 from ..float_state import ROUNDING, SUBNORMALS, undisturbed
-from ..targets.call import call
-from ..verdict.judge import UNORDERED, Finding, output_names, settle
+from ..verdict.row import Hint
+from .side_by_side import SideBySide
 
-__all__ = ["SideBySide", "side_by_side", "snippet"]
+__all__ = ["snippet"]
 
 STATES = {  # what a target may leave changed, as Python that shows it
     "np.seterr": "np.geterr()",
-    "random state": "np.random.get_state()[2], np.random.get_state()[1][:2].tolist()",
+    "NumPy's global random state": "np.random.get_state()[2], np.random.get_state()[1][:2].tolist()",
     ROUNDING: 'np.add([1, -1, 1], [2**-25, -(2**-25), -(2**-26)], dtype="float32").tolist()',
     SUBNORMALS: "np.float32(2**-126) / np.float32(2) * np.float32(2)",
 }
@@ -40,41 +37,20 @@ def in_memory(array, memory, offset, strides):
 '''
 
 
-@dataclass(frozen=True)
-class SideBySide:
-    """Results by name: what is expected, how far off it may be, and what the target returns (empty if it raised)."""
-
-    expected: dict[str, Array]
-    bound: dict[str, Array]
-    got: dict[str, Any]
-
-
-def side_by_side(case: Case, function: Callable[..., Any], declares: Declaration | None = None) -> SideBySide:
-    """Call the target once more and put its results beside the expected ones."""
-    arrays, options = arrays_of(case)
-    declares = declares or Declaration()
-    settled = settle(case, expectation(case, arrays, options, declares), declares)
-    known = {name: pair for name, pair in zip(output_names(case), settled, strict=True) if pair is not None}
-    outputs = call(function, case, arrays, options).outputs
-    expected = {name: np.asarray(exact).astype(np.float64) for name, (exact, _) in known.items()}
-    promised = declares.nan != "any"  # else there is no verdict where NaN is expected
-    bound = {n: b if promised else np.where(np.isnan(expected[n]), np.nan, b) for n, (_, b) in known.items()}
-    return SideBySide(expected, bound, dict(zip(output_names(case), outputs, strict=False)))
-
-
 @undisturbed
-def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: str | None = None) -> str:
+def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: Hint | None = None) -> str:
     """A script that needs NumPy and the target alone: arrays, the call, and what must hold of its results.
 
     Asserted is what the finding is about, all values if there is none. Where the target is known to remember earlier
     calls, one comes first.
     """
-    before = call_before(case, hint)
-    earlier = [_Call(before)] if before else []
+    earlier = [_Call(hint.before)] if hint and hint.before else []
     calls = [*earlier, _Call(case)]
-    if hint == BY_CHANCE:
-        hint += ", and this script may pass"
-    said = [str(case), *([finding.message] if finding else []), *([f"it behaves {hint}"] if hint else [])]
+    said = [str(case)]
+    if finding:
+        said.append(finding.message)
+    if hint:
+        said.append(f"it behaves {hint.words}{'' if hint.certain else ', and this script may pass'}")
     lines = [
         *(f"# {line}" for line in said),
         "import numpy as np",
@@ -101,7 +77,7 @@ class _Call:
             for name, a in self._given.items()
         }
         self.moved = any("in_memory(" in text for text in self._values.values())
-        self.results = "got" if case.direction == "backward" or case.op.startswith("fold_") else "[got]"
+        self.results = "got" if case.returns_tuple else "[got]"
         self.inputs = "[a for a in arrays.values() if a is not None]" if case.operation.assemble else self._list()
 
     def _list(self) -> str:
@@ -127,22 +103,22 @@ class _Call:
 
     def result(self, name: str) -> str:
         """The result of a name."""
-        return "got" if self.results == "[got]" else f"got[{output_names(self.case).index(name)}]"
+        return "got" if self.results == "[got]" else f"got[{list(self.case.result_shapes).index(name)}]"
 
 
 def _assertions(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
     """The call, and what must hold before and after."""
     kind, got = finding.kind if finding else "value", f"got = {call.text()}"
-    message = finding.message if finding else ""
+    subject = finding.subject if finding else ""
     if kind == "global state":
-        expressions = [text for what, text in STATES.items() if what in message] or STATES.values()
+        expressions = [STATES[subject]] if subject in STATES else STATES.values()
         yield from (f"state = lambda: ({', '.join(expressions)})", "before = state()", got)
         yield "assert state() == before, (before, state())"
     elif kind == "input modified":
         yield from (f"given = {call.inputs}", "before = [a.copy() for a in given]", got)
         yield "assert all(a.tobytes() == b.tobytes() for a, b in zip(given, before))"
     elif kind == "aliasing":
-        if "earlier" in message:
+        if subject == EARLIER:
             yield from (got, f"given = [a for a in {call.results} if a is not None]", f"{got}  # the same again")
         else:
             yield from (f"given = {call.inputs}", got)
@@ -152,7 +128,7 @@ def _assertions(call: _Call, side: SideBySide, finding: Finding | None) -> Itera
         yield got
         if kind == "value":
             yield from _values(call, side, finding)
-        elif kind != "exception" or "TypeError" in message:  # which is also what the oracle says of no array
+        elif kind != "exception":
             yield from _kinds(call, side, finding)
 
 
@@ -160,11 +136,11 @@ def _kinds(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[s
     """Shape and dtype of the result that is wrong, or of all of them; None for the gradient of an absent bias."""
     dtype = _dtype(call.case.dtype)
     if finding and finding.kind in ("shape", "dtype"):
-        yield f"a = np.asarray({call.result(finding.output)})  # {finding.output}"
-        yield f"assert (a.shape, a.dtype) == ({side.expected[finding.output].shape}, {dtype}), (a.shape, a.dtype)"
+        yield f"a = np.asarray({call.result(finding.subject)})  # {finding.subject}"
+        yield f"assert (a.shape, a.dtype) == ({side.expected[finding.subject].shape}, {dtype}), (a.shape, a.dtype)"
         return
     kinds = [
-        f"({e.shape}, {dtype})" if (e := side.expected.get(n)) is not None else "None" for n in output_names(call.case)
+        f"({e.shape}, {dtype})" if (e := side.expected.get(n)) is not None else "None" for n in call.case.result_shapes
     ]
     if call.results == "got":
         yield "assert isinstance(got, (tuple, list)), type(got)"
@@ -174,7 +150,7 @@ def _kinds(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[s
 
 def _values(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
     """The values of the result that is wrong, or of all of them."""
-    for name in [finding.output] if finding else side.expected:
+    for name in [finding.subject] if finding else side.expected:
         expected, bound = side.expected[name], side.bound[name]
         within = "" if (bound == 0).all() else ", 'within', bound"
         yield f"expected = {_literal(expected)}  # {name}"
@@ -184,7 +160,7 @@ def _values(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[
         yield f"print({name!r}, value, 'expected', expected{within})"
         right = "abs(value - expected) <= bound" if within else "value == expected"
         if not np.isfinite(expected).all() or np.isnan(bound).any():
-            alike = "~np.isfinite" if call.case.op in UNORDERED else "np.isnan"
+            alike = "~np.isfinite" if call.case.operation.unordered else "np.isnan"
             yield 'with np.errstate(invalid="ignore"):'
             yield f"    right = ({right}) | (value == expected) | {alike}(value) & {alike}(expected)"
             right = "right | np.isnan(bound)" if within else "right"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import hypothesis
@@ -20,7 +21,8 @@ from ..cases.drawn import cases
 from ..cases.enumerated import enumerated
 from ..diagnosis.hint import behaves_as
 from ..expectation.declaration import Declaration
-from ..operations.rows import OPERATIONS
+from ..operations import OPERATIONS
+from ..targets.call import Function
 from ..verdict.deviations import Deviation
 from ..verdict.row import Failure, Result
 from .shrink import shrink_again, shrink_fatal
@@ -38,8 +40,20 @@ class _Search:
     result: Result
     deviations: Sequence[Deviation]
     advance: Callable[[int], None]
+    only_first: bool = False
     failing: dict[str, Failure] = field(default_factory=dict)
     undecided: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether one failure is enough and there is one; of special values alone, a plainer one may follow."""
+        return self.only_first and bool(set(self.failing) - {"special"})
+
+    def found(self, modes: Sequence[str]) -> list[Failure]:
+        """The failures to explain, in the order of the modes; or the first one found, one of special values last."""
+        if self.only_first:
+            return sorted(self.failing.values(), key=lambda failure: failure.case.mode == "special")[:1]
+        return sorted(self.failing.values(), key=lambda failure: modes.index(failure.case.mode))
 
     def visit(self, case: Case) -> float:
         """Judge one case, note what came of it, and return its margin."""
@@ -83,7 +97,7 @@ class _Search:
 
 
 def search(
-    function: Callable[..., Any],
+    function: Function,
     op: str,
     direction: str,
     *,
@@ -94,17 +108,21 @@ def search(
     modes: Sequence[str] = MODES,
     deviations: Sequence[Deviation] = (),
     advance: Callable[[int], None] = lambda cases: None,
+    only_first: bool = False,
 ) -> Result:
-    """Run the search and shrink what it finds; `advance` hears of every case."""
+    """Run the search and shrink what it finds; `advance` hears of every case.
+
+    With `only_first` it ends at the first failure.
+    """
     started = time.perf_counter()
     tester = Tester(function, declares or Declaration())
-    run = _Search(tester, Result(op, direction, dtype), deviations, advance)
-    for case in enumerated(OPERATIONS[op], direction, dtype, modes):
+    run = _Search(tester, Result(op, direction, dtype), deviations, advance, only_first)
+    for case in takewhile(lambda _: not run.done, enumerated(OPERATIONS[op], direction, dtype, modes)):
         run.visit(case)
-    for position, mode in enumerate(modes):
+    for position, mode in enumerate(() if run.done else modes):
         share, own = (max_examples + position) // len(modes), f"{seed} {op}.{direction} {dtype} {mode}"
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, own)
-    for failure in sorted(run.failing.values(), key=lambda failure: modes.index(failure.case.mode)):
+    for failure in run.found(modes):
         run.result.failures.append(run.explained(failure))
     if run.undecided:
         why = "intermediate results may overflow there, or no bound follows"

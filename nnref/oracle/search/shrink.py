@@ -15,7 +15,7 @@ from itertools import starmap
 from math import prod
 
 from ..cases.case import Case
-from ..verdict.judge import Finding
+from ..findings import Finding
 from ..verdict.row import Failure
 
 __all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
@@ -93,8 +93,7 @@ def _margin(finding: Finding) -> float:
 
 def _smaller(case: Case) -> Iterator[Case]:
     """Cases with one field lowered, the largest step first; images and kernels also together."""
-    if case.layout != "contiguous":
-        yield case.but(layout="contiguous")
+    yield from _simpler_layouts(case)
     operation = case.operation
     for name, least in operation.least.items():
         for position, low in enumerate(least):
@@ -105,6 +104,16 @@ def _smaller(case: Case) -> Iterator[Case]:
     yield from _equal_ones(case)
     if "kernel" in operation.least and "H" in operation.least:
         yield from _kernel_and_image(case)
+
+
+def _simpler_layouts(case: Case) -> Iterator[Case]:
+    """All arrays contiguous; or one of them, where each lies in a layout of its own."""
+    if case.layout != "contiguous":
+        yield case.but(layout="contiguous")
+    _, _, digits = case.layout.partition(":")
+    for position, digit in enumerate(digits):
+        if digit != "0":
+            yield case.but(layout=f"mixed:{digits[:position]}0{digits[position + 1 :]}")
 
 
 def _kernel_and_image(case: Case) -> Iterator[Case]:

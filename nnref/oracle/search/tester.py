@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,9 @@ from ..arrays.fill import arrays_of
 from ..cases.case import Case
 from ..expectation.declaration import Declaration
 from ..expectation.exact import expectation
-from ..targets.call import call
-from ..verdict.judge import Finding, Verdict, judge
+from ..findings import EARLIER, Finding, Verdict
+from ..targets.call import Function, call
+from ..verdict.judge import judge
 
 __all__ = ["Tester"]
 
@@ -24,7 +24,7 @@ STRICTEST = Declaration()
 class Tester:
     """A target's function under one declaration: case -> verdict. It holds on to the results of the last call."""
 
-    function: Callable[..., Any]
+    function: Function
     declares: Declaration = STRICTEST
     held: list[Any] = field(default_factory=list, repr=False, compare=False)
 
@@ -36,14 +36,15 @@ class Tester:
             return answer.unsupported
         if finding := answer.finding or self._reused(case, answer.outputs):
             return Verdict(finding, float("inf"))
-        return judge(case, answer.outputs, expectation(case, arrays, options, self.declares), self.declares)
+        expected = expectation(case, arrays, options, self.declares)
+        return judge(case, answer.outputs, arrays, expected, self.declares)
 
     def _reused(self, case: Case, outputs: tuple[Any, ...]) -> Finding | None:
         """A finding where a result is memory of one that its caller still holds."""
         results = [output for output in outputs if isinstance(output, np.ndarray) and output.size]
         reused = any(np.may_share_memory(new, old) for new in results for old in self.held)
         self.held[:] = results
-        return Finding("aliasing", f"{case.function} returned memory of an earlier result") if reused else None
+        return Finding("aliasing", EARLIER, case.function) if reused else None
 
     def same_bits_twice(self, case: Case) -> bool:
         """Whether two calls give the same bits."""

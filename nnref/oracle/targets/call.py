@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,26 +13,14 @@ import numpy as np
 
 from .. import float_state
 from ..arrays.fill import Arrays
-from ..arrays.layout import laid_out, layout_of
-from ..cases.case import Case
+from ..arrays.layout import laid_out
+from ..cases.case import Case, layout_of
+from ..findings import NOT_COMPUTED, Finding, TargetDied, Unsupported
 from ..text import brief
-from ..verdict.judge import NOT_COMPUTED, Finding
 
-__all__ = ["Answer", "TargetDied", "Unsupported", "call", "results_of"]
+__all__ = ["Answer", "CaseFunction", "Function", "call", "case_function"]
 
 TWISTER = 625 * 4  # bytes of an MT19937: its key and position
-
-
-class Unsupported(Exception):
-    """Raised by a target to say that it does not support a case; the argument says why."""
-
-
-class TargetDied(Exception):
-    """Raised by a target in another process, when that ended or stands still; `kind` is that of the finding."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        self.kind = kind
-        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,52 @@ class Answer:
     unsupported: str | None = None
 
 
-def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
+class CaseFunction(ABC):
+    """A target's function as the oracle calls it: told the case, and giving a tuple of arrays."""
+
+    @abstractmethod
+    def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+        """The results, in order: arrays, None, or NOT_COMPUTED."""
+
+    def __call__(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+        """Same as `of_case`."""
+        return self.of_case(case, arrays, options)
+
+
+class _PlainFunction(CaseFunction):
+    """A function as people write them: arrays by position, options by keyword, a result or a tuple of results."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+        by_position, by_keyword = case.operation.arguments(case.shapes, arrays, options)
+        result = self.function(*by_position, **by_keyword)
+        if not case.returns_tuple:
+            return (_array("y", result),)
+        if not isinstance(result, tuple | list):
+            names = tuple(case.result_shapes)
+            what = f"a tuple of {len(names)} results {names}"
+            raise _NoResult(Finding("structure", "", case.function, what, type(result).__name__))
+        return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
+
+
+Function = Callable[..., Any] | CaseFunction
+
+
+def case_function(function: Function) -> CaseFunction:
+    """The function as the oracle calls it."""
+    return function if isinstance(function, CaseFunction) else _PlainFunction(function)
+
+
+class _NoResult(Exception):
+    """A function has returned something that no result can be read from."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+
+def call(function: Function, case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
     """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
     given = [None if a is None else laid_out(a, layout_of(case, name)) for name, a in arrays.items()]
     told = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
@@ -53,24 +87,25 @@ def call(function: Callable[..., Any], case: Case, arrays: Arrays, options: dict
             warnings.simplefilter("ignore")
             before = _global_state()
             try:
-                result = results_of(function, case, given, told)
+                outputs = case_function(function).of_case(case, given, told)
             finally:
                 after = _global_state()
                 changed = next((what for what, was in before.items() if after[what] != was), "")
-        outputs = result if isinstance(result, tuple) else (result,)
     except Unsupported as reason:
         return Answer(unsupported=brief(reason) or "no reason given")
     except TargetDied as death:
-        return Answer(finding=Finding(death.kind, str(death)))
+        return Answer(finding=Finding(death.kind, said=str(death)))
+    except _NoResult as wrong:
+        return Answer(finding=wrong.finding)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
-        return Answer(finding=Finding("exception", f"{case.function} raised {type(error).__name__}: {brief(error)}"))
+        return Answer(finding=Finding("exception", type(error).__name__, case.function, said=brief(error)))
     finally:
         if changed:
             float_state.restore(environment)
     if changed:
-        return Answer(finding=Finding("global state", f"{case.function} changed {changed}"))
+        return Answer(finding=Finding("global state", changed, case.function))
     return Answer(outputs, _side_effect(case, {**arrays, **options}, [*given, *told.values()], outputs))
 
 
@@ -91,29 +126,19 @@ def _random_state() -> Any:
     return repr(generator.state)
 
 
-def results_of(function: Callable[..., Any], case: Case, given: Sequence[Any], options: dict[str, Any]) -> Any:
-    """A function's result as an array, or its results as a tuple of them; a program of its own is told the case."""
-    told = getattr(function, "takes_case", False)
-    if told:
-        result = function(case, given, options)
-    else:
-        by_position, by_keyword = case.operation.arguments(case.shapes, given, options)
-        result = function(*by_position, **by_keyword)
-    if case.direction == "forward" and not case.op.startswith("fold_"):
-        return _array("the result", result)
-    if not isinstance(result, tuple | list):
-        raise TypeError(f"expected a tuple, got {type(result).__name__}")
-    return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
-
-
 def _array(what: str, value: Any) -> Any:
     """NumPy's view of whatever a target returns; None and NOT_COMPUTED are left to the judge."""
     if value is None or value is NOT_COMPUTED:
         return value
     speaks_dlpack = hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)
-    array = np.from_dlpack(value) if speaks_dlpack else np.asarray(value)
+    try:
+        array = np.from_dlpack(value) if speaks_dlpack else np.asarray(value)
+    except (TypeError, ValueError) as error:
+        found = f"{type(value).__name__} ({type(error).__name__}: {brief(error)})"
+        raise _NoResult(Finding("structure", what, wanted="an array of numbers", found=found)) from error
     if array.dtype.hasobject or array.dtype.kind in "SUMm":
-        raise TypeError(f"{what} is no array of numbers but {type(value).__name__} of dtype {array.dtype}")
+        found = f"{type(value).__name__} of dtype {array.dtype}"
+        raise _NoResult(Finding("structure", what, wanted="an array of numbers", found=found))
     return array
 
 
@@ -124,8 +149,8 @@ def _side_effect(
         if not isinstance(original, np.ndarray):
             continue
         if original.shape != array.shape or original.tobytes() != array.tobytes():
-            return Finding("input modified", f"{case.function} wrote into its input {name}")
+            return Finding("input modified", name, case.function)
         for output in outputs:
             if isinstance(output, np.ndarray) and np.may_share_memory(output, array) and output.size:
-                return Finding("aliasing", f"{case.function} returned memory of its input {name}")
+                return Finding("aliasing", f"its input {name}", case.function)
     return None

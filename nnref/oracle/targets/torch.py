@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from nnref.layer import Layer
 from nnref.numeric import Array
-from nnref.oracle import NOT_COMPUTED, Unsupported
+from nnref.oracle.findings import NOT_COMPUTED, Unsupported
 from nnref.oracle.targets.torch_network import optimised
 
 Pads = tuple[tuple[int, int], tuple[int, int]]

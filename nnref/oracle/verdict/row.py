@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
+import statistics
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..cases.case import Case, parse
-from .judge import Finding
+from ..findings import Finding
 
-__all__ = ["STATUSES", "Failure", "Result", "most_frequent"]
+__all__ = ["STATUSES", "Failure", "Hint", "Result", "most_frequent"]
 
 STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
 QUANTILES = 20
@@ -44,12 +45,47 @@ def most_frequent(reasons: Counter[str]) -> Counter[str]:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """What a failing target behaves like.
+
+    Attributes
+    ----------
+    words : behind "it behaves": "as if …"
+    kind : "suspect", a bug that people write; "declaration", another way of computing; "rounding"; "earlier calls"
+    subject : which one
+    before : the call that must come first for the case to fail, where a target remembers earlier calls
+    certain : whether the case fails whenever it is called
+    """
+
+    words: str
+    kind: str = ""
+    subject: str = ""
+    before: Case | None = None
+    certain: bool = True
+
+    def __str__(self) -> str:
+        """The words."""
+        return self.words
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: all but the words."""
+        before = None if self.before is None else str(self.before)
+        return {"kind": self.kind, "subject": self.subject, "before": before, "certain": self.certain}
+
+    @classmethod
+    def from_dict(cls, words: str, data: dict[str, Any]) -> Hint:
+        """The inverse of `to_dict`, for these words."""
+        before = data.get("before")
+        return cls(words, **{**data, "before": None if before is None else parse(before)})
+
+
+@dataclass(frozen=True)
 class Failure:
     """A smallest failing case, what is wrong with the answer to it, and what the target behaves like there."""
 
     case: Case
     finding: Finding
-    hint: str | None = None
+    hint: Hint | None = None
     snippet: str = ""
 
     @property
@@ -65,14 +101,22 @@ class Failure:
         """For JSON."""
         finding = self.finding.to_dict()
         finding |= {name: plain(finding[name]) for name in NUMBERS}
-        return {"descriptor": self.descriptor, "hint": self.hint, "snippet": self.snippet, "finding": finding}
+        hint = self.hint
+        return {
+            "descriptor": self.descriptor,
+            "hint": hint and hint.words,
+            "behaves": hint and hint.to_dict(),
+            "snippet": self.snippet,
+            "finding": finding,
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Failure:
         """The inverse of `to_dict`."""
-        finding = {**data["finding"], "index": tuple(data["finding"]["index"])}
+        finding = dict(data["finding"])
         finding |= {name: None if finding[name] is None else float(finding[name]) for name in NUMBERS}
-        return cls(parse(data["descriptor"]), Finding(**finding), data["hint"], data["snippet"])
+        hint = None if data["hint"] is None else Hint.from_dict(data["hint"], data.get("behaves") or {})
+        return cls(parse(data["descriptor"]), Finding.from_dict(finding), hint, data["snippet"])
 
 
 @dataclass
@@ -140,8 +184,7 @@ class Result:
     @property
     def median_margin(self) -> float:
         """The median margin of passing cases that have a bound, the lower of two."""
-        ordered = sorted(self.margins)
-        return ordered[(len(ordered) - 1) // 2] if ordered else 0.0
+        return statistics.median_low(self.margins) if self.margins else 0.0
 
     def quantiles(self) -> list[float]:
         """Margins from least to largest in equal steps of rank, for a plot."""
@@ -152,9 +195,9 @@ class Result:
 
     def distinct_failures(self) -> list[list[Failure]]:
         """Failures in groups that look alike: the same kind of finding, and the same hint."""
-        groups: dict[tuple[str, str | None], list[Failure]] = {}
+        groups: dict[tuple[str, str], list[Failure]] = {}
         for failure in self.failures:
-            groups.setdefault((failure.finding.kind, failure.hint), []).append(failure)
+            groups.setdefault((failure.finding.kind, str(failure.hint or "")), []).append(failure)
         return list(groups.values())
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import nnref
 from nnref import oracle
 from nnref.errors import OptionError
 from nnref.oracle.campaign import worker as worker_module
-from nnref.oracle.campaign.call_log import Recorder
+from nnref.oracle.campaign.call_log import CallLog
 from nnref.oracle.campaign.task import Task
 from nnref.oracle.campaign.worker import Worker
 from nnref.oracle.cases.case import MODES
@@ -362,7 +362,7 @@ def alive(pid):
 def test_the_recorder_is_read_from_elsewhere(tmp_path):
     with open(tmp_path / "page", "w+b") as file:
         file.truncate(4096)
-        writer, reader = Recorder(file.fileno()), Recorder(file.fileno())
+        writer, reader = CallLog(file.fileno()), CallLog(file.fileno())
         assert reader.read().case is None
         case = oracle.parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2")
         writer.enter(case)
@@ -378,5 +378,5 @@ def test_the_recorder_is_read_from_elsewhere(tmp_path):
 
 def test_a_finding_of_a_crash_goes_through_json():
     case = oracle.parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2")
-    failure = oracle.Failure(case, Finding("crash", "the process of the target died (SIGSEGV)"))
+    failure = oracle.Failure(case, Finding("crash", said="the process of the target died (SIGSEGV)"))
     assert oracle.Failure.from_dict(failure.to_dict()) == failure

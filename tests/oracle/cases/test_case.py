@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from nnref.errors import OptionError
 from nnref.oracle import OPERATIONS, arrays_of, cases, parse
-from nnref.oracle.arrays.fill import dtype_of
 from nnref.oracle.cases.case import DTYPES, MODES
 from nnref.oracle.cases.enumerated import enumerated
+from nnref.oracle.dtypes import dtype_of
 
 LINE = (
     "conv2d.backward float32 normal strided seed=7 "

@@ -6,8 +6,8 @@ import pytest
 
 from nnref.oracle import OPERATIONS, cases
 from nnref.oracle.cases.case import LAYOUTS, MODES
+from nnref.oracle.search import search as search_module
 from nnref.oracle.search.search import _Search, drawn, search
-from nnref.oracle.search.search import search as search_module
 
 
 def some(op, count=400, seed=0):
@@ -34,7 +34,7 @@ def test_every_mode_of_every_row_draws_other_cases(monkeypatch):
 
 def much(op):
     """Draws of many seeds, for hypothesis varies each that is new some times before it draws another."""
-    return [case for seed in range(12) for case in some(op, 40, seed)]
+    return [case for seed in range(24) for case in some(op, 40, seed)]
 
 
 @pytest.mark.parametrize("op", ["relu", "conv2d", "linear"])
@@ -45,7 +45,7 @@ def test_an_empty_batch_is_drawn_but_seldom(op):
 
 
 def test_every_layout_is_drawn_with_data():
-    assert {case.layout for case in some("relu") if case.geometry["N"][0]} == set(LAYOUTS)
+    assert {case.layout.split(":")[0] for case in some("relu") if case.geometry["N"][0]} == set(LAYOUTS)
 
 
 def test_draws_reach_long_rows_and_columns_many_channels_and_many_samples():

@@ -7,8 +7,7 @@ import pytest
 
 import nnref
 from nnref.oracle import OPERATIONS, arrays_of
-from nnref.oracle.arrays.layout import MIXED, layout_of
-from nnref.oracle.cases.case import LAYOUTS, MODES
+from nnref.oracle.cases.case import KINDS, LAYOUTS, MIXED, MODES, kinds_of, layout_of
 from nnref.oracle.cases.enumerated import (
     critical_pairs,
     critical_sizes,
@@ -56,7 +55,7 @@ def test_every_small_value_is_met_on_either_axis_and_in_every_layout(operation):
         values = {"stride": g["stride"][axis], "before": g["padding"][2 * axis], "after": g["padding"][2 * axis + 1]}
         values |= {name: g[name][axis] for name in ("dilation", "output_padding") if name in g}
         values |= {name: g[name][0] for name in ("ceil_mode", "count_include_pad") if name in g}
-        seen |= {(name, value, axis, case.layout) for name, value in values.items()}
+        seen |= {(name, value, axis, case.layout.split(":")[0]) for name, value in values.items()}
     fields = {(name, value) for name, value, *_ in seen}
     assert {name for name, _ in fields} >= {"stride", "before", "after"}
     assert seen == {(*field, axis, layout) for field, axis, layout in product(fields, (0, 1), LAYOUTS)}
@@ -86,7 +85,7 @@ def test_a_critical_size_comes_in_integers_and_normal_and_in_another_layout(oper
         assert first.geometry == second.geometry == third.geometry
         assert [case.mode for case in (first, second, third)] == ["integers", "normal", "integers"]
         assert first.layout == second.layout == "contiguous"
-    assert {case.layout for case in cases[2::3]} == set(LAYOUTS) - {"contiguous"}
+    assert {case.layout.split(":")[0] for case in cases[2::3]} == set(LAYOUTS) - {"contiguous"}
 
 
 @EVERY
@@ -131,25 +130,29 @@ def test_large_windows_are_there_and_accepted(operation):
 def test_every_mode_is_met_in_every_layout_with_data(operation):
     cases = list(every_layout(operation, "forward", "float32", MODES))
     filled = [case for case in cases if case.geometry.get("N") != (0,)]
-    assert {(case.mode, case.layout) for case in filled} == set(product(MODES, LAYOUTS))
+    assert {(case.mode, case.layout.split(":")[0]) for case in filled} == set(product(MODES, LAYOUTS))
     assert len(cases) == len(filled) + (operation.least.get("N") == (0,))
     assert all(operation.fits(case.geometry) for case in cases)
 
 
 @EVERY
-def test_special_values_come_with_each_of_four_seeds_in_every_layout(operation):
-    cases = [
-        case for case in every_layout(operation, "forward", "float32", ("special",)) if case.geometry.get("N", (1,))[0]
-    ]
-    plain = [case for case in cases if case.layout != "mixed"]
-    assert len(plain) == 4 * (len(LAYOUTS) - 1)
-    assert len({case.seed for case in plain}) == len(plain)
+def test_every_kind_of_data_is_met_and_special_values_of_each_in_every_layout(operation):
+    cases = [case for case in every_layout(operation, "forward", "float32", MODES) if case.geometry.get("N") != (0,)]
+    for mode in MODES:
+        assert {case.kind for case in cases if case.mode == mode} == set(kinds_of(mode, operation, "forward"))
+        assert set(kinds_of(mode, operation, "forward")) <= set(KINDS.get(mode, ("",)))
+    special = [case for case in cases if case.mode == "special"]
+    kinds = kinds_of("special", operation, "forward")
+    assert {(case.kind, case.layout.split(":")[0]) for case in special} == set(product(kinds, LAYOUTS))
+    assert len({case.seed for case in special}) == len(special) == len(kinds) * len(LAYOUTS)
 
 
 @EVERY
 def test_every_array_is_alone_in_every_layout_or_alone_contiguous(operation):
     for direction in operation.directions:
-        cases = [case for case in every_layout(operation, direction, "float32", MODES) if case.layout == "mixed"]
+        cases = [
+            case for case in every_layout(operation, direction, "float32", MODES) if case.layout.startswith("mixed")
+        ]
         seen = {tuple(layout_of(case, name) for name in case.shapes) for case in cases}
         several = len(cases[0].shapes) - 1
         for layout in MIXED[1:] if 0 < several < 20 else ():
@@ -159,11 +162,11 @@ def test_every_array_is_alone_in_every_layout_or_alone_contiguous(operation):
 @pytest.mark.parametrize("operation", [op for op in WINDOWED if "stride" in op.least], ids=lambda op: op.name)
 def test_usual_layers_come_in_every_mode_and_layout(operation):
     cases = usual_layers(operation, "forward", "float32", MODES)
-    assert {(case.mode, case.layout) for case in cases} == set(product(MODES, LAYOUTS))
+    assert {(case.mode, case.layout.split(":")[0]) for case in cases} == set(product(MODES, LAYOUTS))
 
 
 @EVERY
 def test_no_case_comes_twice_and_none_of_another_mode(operation):
     cases = [str(case) for case in enumerated(operation, "forward", "float32", ("normal", "special"))]
     assert len(set(cases)) == len(cases)
-    assert {case.split()[2] for case in cases} == {"normal", "special"}
+    assert {case.split()[2].split(":")[0] for case in cases} == {"normal", "special"}

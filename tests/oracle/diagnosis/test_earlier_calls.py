@@ -5,9 +5,11 @@ import pytest
 
 import nnref
 from nnref import oracle
-from nnref.oracle.diagnosis.earlier_calls import BY_CHANCE, call_before, remembered
-from nnref.oracle.report.script import side_by_side, snippet
-from nnref.oracle.search.search import search
+from nnref.oracle import search
+from nnref.oracle.diagnosis.earlier_calls import BY_CHANCE, KIND, remembered
+from nnref.oracle.report.script import snippet
+from nnref.oracle.report.side_by_side import side_by_side
+from nnref.oracle.verdict.row import Hint
 from tests.bugs.registry import run_script
 
 
@@ -22,15 +24,17 @@ def test_a_target_that_remembers_is_told_from_one_that_is_wrong():
         return nnref.tanh(x) + np.float32(int(abs(x).sum() * 1024) % 2)
 
     def passes(function):
-        return lambda case: search.Tester(function).verdict(case).finding is None
+        return lambda case: search.tester.Tester(function).verdict(case).finding is None
 
     remembers(np.zeros((1, 1, 1, 2), np.float32))
-    words = remembered(passes(remembers), case)
-    assert "with other data" in words
+    hint = remembered(passes(remembers), case)
+    assert (hint.kind, hint.subject) == (KIND, "data")
+    assert "with other data" in hint.words
     for seed in range(20):
         if not passes(errs_for_half_of_the_data)(case.with_seed(seed)):
             assert remembered(passes(errs_for_half_of_the_data), case.with_seed(seed)) is None
-    assert remembered(passes(nnref.tanh), case) == BY_CHANCE
+    by_chance = remembered(passes(nnref.tanh), case)
+    assert (by_chance.words, by_chance.certain, by_chance.before) == (BY_CHANCE, False, None)
 
 
 def test_the_script_makes_the_earlier_call_first():
@@ -39,8 +43,8 @@ def test_the_script_makes_the_earlier_call_first():
     def remembers(x):
         return kept.setdefault(x.shape, nnref.tanh(x)).copy()
 
-    words = "as if it remembered earlier calls, with other data: alone, this case passes"
-    source = snippet(case, side_by_side(case, remembers), None, words)
+    hint = Hint("as if it remembered earlier calls", KIND, "data", before=case.with_seed(1))
+    source = snippet(case, side_by_side(case, remembers), None, hint)
     kept.clear()
     with pytest.raises(AssertionError):
         run_script(source, remembers)
@@ -57,7 +61,6 @@ def test_an_option_that_a_key_lacks_is_named():
         return nnref.batch_norm2d(x, *parameters, eps=kept.setdefault(x.shape, eps))
 
     kept[1, 1, 1, 2] = 0.5
-    words = remembered(lambda case: search.Tester(keeps_eps).verdict(case).finding is None, case)
-    assert words == "as if it remembered earlier calls, with other eps: alone, this case passes"
-    assert call_before(case, words) == case.with_field("eps", (1,))
-    assert call_before(case, None) is None
+    hint = remembered(lambda case: search.tester.Tester(keeps_eps).verdict(case).finding is None, case)
+    assert hint.words == "as if it remembered earlier calls, with other eps: alone, this case passes"
+    assert hint.before == case.with_field("eps", (1,))

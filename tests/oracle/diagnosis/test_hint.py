@@ -9,7 +9,7 @@ from nnref.oracle import search
 from nnref.oracle.cases.enumerated import critical_sizes, small_geometries, usual_layers
 from nnref.oracle.diagnosis.hint import behaves_as
 from nnref.oracle.search.shrink import shrink
-from nnref.oracle.targets import resolve
+from nnref.oracle.targets.resolve import resolve
 from tests.bugs.registry import rounded
 
 RIGHT = resolve("nnref")
@@ -168,6 +168,6 @@ def test_a_hint_is_right_or_absent(name, bug, dtype, words):
     for case, finding in found.values():
         smallest, _ = shrink(case, finding, lambda case: tester.verdict(case).finding, rounds=(2,), budget=100)
         hint = behaves_as(wrong, (smallest, case), tester.declares, finding)
-        assert hint is None or (words and words in hint), hint
+        assert hint is None or (words and words in hint.words), hint
         said = said or hint is not None
     assert said or not words

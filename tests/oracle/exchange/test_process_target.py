@@ -16,9 +16,8 @@ import pytest
 from nnref import oracle
 from nnref.cli import main
 from nnref.errors import OptionError
-from nnref.oracle import search
+from nnref.oracle import limits, search
 from nnref.oracle.cases.case import LAYOUTS, MODES
-from nnref.oracle.exchange import process_target as process
 from nnref.oracle.exchange.process_target import process_target
 from nnref.oracle.search.shrink import elements
 from nnref.oracle.targets.call import call
@@ -88,7 +87,7 @@ BUGS = {
 def test_a_bug_in_c_is_found_and_shrunk(build, bug):
     kind, most, words = BUGS[bug]
     with process_target([build(bug)], time_limit=0.5) as kernels:
-        result = search.search(kernels.conv2d, "conv2d", "forward", max_examples=30, modes=("integers",))
+        result = search.search.search(kernels.conv2d, "conv2d", "forward", max_examples=30, modes=("integers",))
     (failure,) = result.failures
     assert failure.finding.kind == kind
     assert words in failure.finding.message
@@ -106,7 +105,7 @@ def test_a_bug_in_c_is_found_and_shrunk(build, bug):
 
 def test_a_crash_in_one_data_mode_does_not_hide_the_others(build):
     with process_target([build(3)]) as kernels:
-        result = search.search(kernels.conv2d, "conv2d", "forward", max_examples=60)
+        result = search.search.search(kernels.conv2d, "conv2d", "forward", max_examples=60)
     assert {f.case.mode for f in result.failures} == set(MODES)
     assert {f.finding.kind for f in result.failures} == {"crash"}
     assert result.cases > len(result.failures)
@@ -278,7 +277,7 @@ def test_what_is_no_target_is_refused(command, words):
 
 
 def test_after_a_hang_there_is_less_patience(monkeypatch):
-    monkeypatch.setattr(process, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "LEAST", 0.2)
     with process_target(fake("time.sleep(0.8 if min(x) < 0 else 0)", *RIGHT), time_limit=0.6) as target:
         tester = search.tester.Tester(target.relu)
         assert tester.verdict(CASE).finding.message.startswith("no answer within 0.6 s")

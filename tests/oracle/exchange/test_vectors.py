@@ -13,13 +13,13 @@ import pytest
 from nnref import oracle
 from nnref.errors import OptionError
 from nnref.oracle import check_results, read_case, write_vectors
-from nnref.oracle.arrays.fill import dtype_of
-from nnref.oracle.cases.case import DTYPES
+from nnref.oracle.dtypes import DTYPES, dtype_of
 from nnref.oracle.exchange.npy import MalformedFile, read_array, write_array
-from nnref.oracle.exchange.stored import result_shapes, write_case
+from nnref.oracle.exchange.request import owed
+from nnref.oracle.exchange.stored import write_case
 from nnref.oracle.exchange.vectors import listed
 from nnref.oracle.expectation.exact import expectation
-from nnref.oracle.verdict.judge import judge, output_names, settle
+from nnref.oracle.verdict.judge import judge, settle
 
 SCHEMAS = files("nnref") / "schemas"
 ROWS = [(op.name, direction) for op in oracle.OPERATIONS.values() for direction in op.directions]
@@ -45,7 +45,7 @@ def contents(root):
 def right_results(case):
     """The exact results, rounded once."""
     exact = expectation(case, *oracle.arrays_of(case), STRICT)
-    named = zip(output_names(case), exact, strict=True)
+    named = zip(case.result_shapes, exact, strict=True)
     with np.errstate(over="ignore"):
         return {
             name: pair[0].astype(np.float64).astype(dtype_of(case.dtype)) for name, pair in named if pair is not None
@@ -112,8 +112,8 @@ def test_what_is_read_is_what_the_descriptor_says(vectors):
         assert list(stored.options) == list(options) or "target" in options
         for name, value in options.items():
             np.testing.assert_array_equal(stored.options[name], value)
-        assert list(stored.expected) == list(result_shapes(stored.case))
-        assert {name: a.shape for name, a in stored.expected.items()} == result_shapes(stored.case)
+        assert list(stored.expected) == list(owed(stored.case))
+        assert {name: a.shape for name, a in stored.expected.items()} == owed(stored.case)
 
 
 def test_right_results_pass_and_wrong_ones_do_not(vectors):
@@ -170,8 +170,8 @@ def test_the_files_give_the_verdict_of_the_judge(op, direction, tmp_path):
                         name: (stored.expected[name] + factor * stored.bound[name]).astype(dtype)
                         for name in stored.bound
                     }
-                outputs = tuple(results.get(name) for name in output_names(case))
-                assert repr(check_results(place, results)) == repr(judge(case, outputs, exact, STRICT))
+                outputs = tuple(results.get(name) for name in case.result_shapes)
+                assert repr(check_results(place, results)) == repr(judge(case, outputs, stored.arrays, exact, STRICT))
 
 
 def test_the_bound_of_float64_covers_the_rounding_of_the_expected_file(vectors):
@@ -180,8 +180,9 @@ def test_the_bound_of_float64_covers_the_rounding_of_the_expected_file(vectors):
         stored = read_case(place)
         if stored.case.dtype != "float64" or stored.case.mode == "special":
             continue
-        settled = settle(stored.case, expectation(stored.case, *oracle.arrays_of(stored.case), STRICT), STRICT)
-        pairs = dict(zip(output_names(stored.case), settled, strict=True))
+        arrays, options = oracle.arrays_of(stored.case)
+        settled = settle(stored.case, arrays, expectation(stored.case, arrays, options, STRICT), STRICT)
+        pairs = dict(zip(stored.case.result_shapes, settled.results, strict=True))
         for name, bound in stored.bound.items():
             exact, live = pairs[name]
             for index in np.ndindex(bound.shape):
@@ -237,13 +238,14 @@ def test_a_finite_result_where_infinity_is_expected_is_wrong():
     found = 0
     for seed in range(0, 80, 4):
         case = oracle.parse(line.format(seed) + " padding=0,0,0,0 dilation=1,1 bias=0")
-        exact = expectation(case, *oracle.arrays_of(case), STRICT)
+        arrays, options = oracle.arrays_of(case)
+        exact = expectation(case, arrays, options, STRICT)
         y = exact[0][0]
         if np.isinf(y).any():
             found += 1
             finite = np.where(np.isinf(y), 5, y).astype(np.float32)
-            assert judge(case, (finite,), exact, STRICT).finding.kind == "value"
-            assert judge(case, (y.astype(np.float32),), exact, STRICT).finding is None
+            assert judge(case, (finite,), arrays, exact, STRICT).finding.kind == "value"
+            assert judge(case, (y.astype(np.float32),), arrays, exact, STRICT).finding is None
     assert found
 
 

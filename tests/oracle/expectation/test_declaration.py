@@ -9,8 +9,8 @@ from nnref.oracle import OPERATIONS, Declaration, Disagreement, arrays_of, check
 from nnref.oracle.diagnosis.hint import DECLARATIONS
 from nnref.oracle.expectation.declaration import CHOICES
 from nnref.oracle.expectation.exact import expectation
-from nnref.oracle.targets import resolve
 from nnref.oracle.targets.call import call
+from nnref.oracle.targets.resolve import resolve
 from nnref.oracle.verdict.judge import judge
 
 from ...bugs import BUGS
@@ -103,7 +103,7 @@ def verdict(line, function, **declared):
     case, declares = parse(line), Declaration(**declared)
     arrays, options = arrays_of(case)
     outputs = call(function, case, arrays, options).outputs
-    return judge(case, outputs, expectation(case, arrays, options, declares), declares)
+    return judge(case, outputs, arrays, expectation(case, arrays, options, declares), declares)
 
 
 SPECIAL = "global_avg_pool2d.forward float32 special contiguous seed=3 N=1 C=2 H=1 W=1"

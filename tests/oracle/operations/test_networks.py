@@ -14,12 +14,13 @@ from nnref.oracle.cases.drawn import cases
 from nnref.oracle.cases.enumerated import small_geometries
 from nnref.oracle.expectation.declaration import Declaration
 from nnref.oracle.expectation.exact import expectation
+from nnref.oracle.operations import OPERATIONS
 from nnref.oracle.operations.networks import CODES, DEPTH, KINDS, assembled, plan
-from nnref.oracle.operations.rows import OPERATIONS
-from nnref.oracle.report.script import side_by_side, snippet
+from nnref.oracle.report.script import snippet
+from nnref.oracle.report.side_by_side import side_by_side
 from nnref.oracle.search.search import drawn
-from nnref.oracle.targets import resolve
 from nnref.oracle.targets.nnref import network
+from nnref.oracle.targets.resolve import resolve
 
 LINE = "network.forward float32 integers contiguous seed=5 layers={} N=1 C=2 H=3 W=4 eps=0"
 

@@ -18,9 +18,7 @@ HOSTILE = "</script><script>alert('x')</script> & \x1b[31m \ud800 \u202e \x00 ]]
 
 
 def value(expected=1.0, got=2.0, bound=0.25, margin=4.0):
-    return Finding(
-        "value", f"y[0, 1] must be {expected} ± {bound}, got {got}", "y", (0, 1), expected, got, bound, margin
-    )
+    return Finding("value", "y", "relu", index=(0, 1), expected=expected, got=got, bound=bound, margin=margin)
 
 
 def failed(*findings):
@@ -38,9 +36,9 @@ UNSUPPORTED = Result("tanh", "forward", "bfloat16", unsupported=Counter({HOSTILE
 NOT_IMPLEMENTED = Result("fold_conv_transpose_batch_norm", "forward", "float64", implemented=False)
 LOST = Result("sigmoid", "forward", "float32", lost=f"BrokenProcessPool: {HOSTILE}")
 CRASHED = Result("max_pool2d", "forward", "float16", 5, lost="the process of the target died (SIGSEGV)")
-CRASHED.failures = [Failure(POOL, Finding("crash", "the process of the target died (SIGSEGV)"))]
+CRASHED.failures = [Failure(POOL, Finding("crash", said="the process of the target died (SIGSEGV)"))]
 NOTED = Result("linear", "forward", "float64", 9, margins=[0.5], notes={f"different bits {HOSTILE}", "another"})
-SHAPED = failed(Finding("shape", "y must have shape (1, 2), got (1,)", "y"))
+SHAPED = failed(Finding("shape", "y", wanted="(1, 2)", found="(1,)"))
 
 FOR_KNOWN = Deviation("max_pool2d", "https://example.org/issues/1", "backward", where="max(padding) > 0")
 OUTLIVED = Deviation("relu", HOSTILE)

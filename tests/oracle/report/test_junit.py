@@ -102,7 +102,7 @@ def test_a_failure_holds_the_message_the_command_and_the_script():
 def test_a_failure_says_what_the_target_behaves_like():
     _, suite = suite_of(buggy())
     (case,) = suite.findall("testcase[@classname='conv2d'][@name='forward float32']")
-    assert "It behaves as if the kernel were flipped" in case.find("failure").text
+    assert "it behaves as if the kernel were flipped" in case.find("failure").text
 
 
 def test_a_lost_row_is_an_error_with_what_it_had_found():

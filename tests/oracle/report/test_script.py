@@ -9,9 +9,10 @@ import nnref
 from nnref import oracle
 from nnref.cli import main
 from nnref.oracle import search
-from nnref.oracle.arrays.layout import laid_out, layout_of
-from nnref.oracle.cases.case import LAYOUTS
-from nnref.oracle.report.script import side_by_side, snippet
+from nnref.oracle.arrays.layout import laid_out
+from nnref.oracle.cases.case import LAYOUTS, layout_of
+from nnref.oracle.report.script import snippet
+from nnref.oracle.report.side_by_side import side_by_side
 from nnref.oracle.targets.call import _global_state
 from nnref.oracle.verdict.judge import Finding
 from tests.bugs import BUGS, habits
@@ -107,7 +108,7 @@ def test_every_finding_of_state_is_asserted():
     case = oracle.parse("relu.forward float32 integers contiguous seed=0 N=1 C=1 H=1 W=1")
     side = side_by_side(case, nnref.relu)
     for what in _global_state():
-        source = snippet(case, side, Finding("global state", f"relu changed {what}"))
+        source = snippet(case, side, Finding("global state", what, "relu"))
         assert "np." in next(line for line in source.splitlines() if line.startswith("state ="))
         run_script(source, nnref.relu)
 

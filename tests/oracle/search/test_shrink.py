@@ -13,7 +13,7 @@ LARGE = oracle.parse(
     "conv2d.forward float32 normal strided seed=7 N=3 groups=2 Cg=3 Kg=2 H=9 W=33 kernel=3,2 stride=2,1 "
     "padding=1,2,0,1 dilation=2,1 bias=1"
 )
-WRONG = Finding("value", "y[0] must be 0", "y", (0,), 0.0, 1.0, 0.5, 2.0)
+WRONG = Finding("value", "y", index=(0,), expected=0.0, got=1.0, bound=0.5, margin=2.0)
 
 
 def wide(case):
@@ -40,7 +40,7 @@ def test_a_layout_that_matters_stays():
 
 
 def test_a_failure_of_another_kind_is_not_followed():
-    other = Finding("shape", "y must have shape ()", "y")
+    other = Finding("shape", "y", wanted="()", found="(1,)")
     case, _ = shrink(LARGE, WRONG, lambda case: WRONG if case == LARGE else other)
     assert case == LARGE
 

@@ -18,7 +18,7 @@ def verdict(got, exact, bound=0.0, magnitude=1.0, case=CASE, declares=STRICT, dt
     exact = np.array(exact, np.float64).reshape(SHAPE)
     allowance = Allowance(np.full(SHAPE, bound), np.full(SHAPE, magnitude))
     got = np.array(got, dtype or case.dtype).reshape(SHAPE)
-    return judge(case, (got,), ((exact, allowance),), declares)
+    return judge(case, (got,), {}, ((exact, allowance),), declares)
 
 
 def test_within_the_bound_and_beyond_it():
@@ -74,16 +74,16 @@ def test_shape_dtype_and_structure():
     assert verdict([1, 2], [1, 2], dtype="float64").finding.message == "y must have dtype float32, got float64"
     allowance = Allowance(np.zeros(SHAPE), np.ones(SHAPE))
     exact = np.zeros(SHAPE)
-    wrong = judge(CASE, (np.zeros((2,), np.float32),), ((exact, allowance),), STRICT).finding
+    wrong = judge(CASE, (np.zeros((2,), np.float32),), {}, ((exact, allowance),), STRICT).finding
     assert wrong.message == "y must have shape (1, 1, 1, 2), got (2,)"
     expected = tuple((np.zeros((1, 1)), Allowance(np.zeros((1, 1)), np.ones((1, 1)))) for _ in range(2))
     one = np.zeros((1, 1), np.float32)
-    assert judge(BACKWARD, (one, one, None), (*expected, None), STRICT).finding is None
-    assert judge(BACKWARD, (one, NOT_COMPUTED, None), (*expected, None), STRICT).finding is None
+    assert judge(BACKWARD, (one, one, None), {}, (*expected, None), STRICT).finding is None
+    assert judge(BACKWARD, (one, NOT_COMPUTED, None), {}, (*expected, None), STRICT).finding is None
     rows = [
         ((one, one), "linear_backward must return 3 results ('dx', 'dweight', 'dbias'), got 2"),
-        ((one, one, one), "dbias must be None, for there is no bias, got ndarray"),
+        ((one, one, one), "dbias must be None, because there is no bias, got ndarray"),
         ((one, None, None), "dweight must be an array, got None"),
     ]
     for outputs, message in rows:
-        assert judge(BACKWARD, outputs, (*expected, None), STRICT).finding.message == message
+        assert judge(BACKWARD, outputs, {}, (*expected, None), STRICT).finding.message == message

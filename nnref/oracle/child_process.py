@@ -1,0 +1,114 @@
+"""A running process at the other end of three pipes: what `exchange.program` and `campaign.worker` both talk to.
+
+It may die, stand still, or write anything at any length. Nothing here waits longer than it is told to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import IO, cast
+
+__all__ = ["ChildProcess"]
+
+CHUNK = 1 << 16
+LAST_WORDS = 4096  # bytes of standard error that are kept
+SHOWN = 200  # characters of them in a message
+DRAINED = 64  # chunks of output that are read after an end; what it left running may write on
+
+
+class ChildProcess:
+    """A process that has just been started, in a session of its own so that it is ended with all that it starts.
+
+    Attributes
+    ----------
+    received : bytes of its standard output that nobody has taken yet
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, inherits: Sequence[int] = ()
+    ) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=env,
+            pass_fds=inherits,
+            start_new_session=True,
+        )
+        self._stdin, self._stdout, self._stderr = (
+            cast("IO[bytes]", stream) for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
+        )
+        self.received, self._complaint = bytearray(), b""
+        self._selector = selectors.DefaultSelector()
+        for stream in (self._stdout, self._stderr):
+            self._selector.register(stream, selectors.EVENT_READ)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, and can be written to."""
+        return self._process.poll() is None and not self._stdin.closed
+
+    def write(self, data: bytes) -> None:
+        """Write to its standard input; if it has died, `cause` tells of what."""
+        with contextlib.suppress(BrokenPipeError):
+            remaining = memoryview(data)
+            while remaining:
+                remaining = remaining[self._stdin.write(remaining) :]
+
+    def listen(self, seconds: float) -> bool:
+        """Wait for output at most so many seconds and take it in; False at the end of its standard output."""
+        for key, _ in self._selector.select(seconds):
+            chunk = os.read(key.fd, CHUNK)
+            if not chunk:
+                self._selector.unregister(key.fileobj)
+            elif key.fileobj is self._stdout:
+                self.received += chunk
+            else:
+                self._complaint = (self._complaint + chunk)[-LAST_WORDS:]
+        return self._stdout in self._selector.get_map()
+
+    def cause(self, seconds: float | None = None) -> str:
+        """What ended it, once it has ended or after so many seconds: an exit status, or a signal's name."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        for _ in range(DRAINED):
+            if not (self._selector.get_map() and self._selector.select(0)):
+                break
+            self.listen(0)
+        code = self._process.poll()
+        if code is None:
+            return "it closed its standard output"
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return f"signal {-code}"
+
+    def last_words(self) -> str:
+        """The end of what it wrote to standard error, as the end of a sentence."""
+        text = " ".join(self._complaint.decode(errors="replace").split())
+        return f"; it said: {text[-SHOWN:]}" if text else ""
+
+    def finish(self, seconds: float) -> None:
+        """End its input, so that it can end by itself within so many seconds; then kill it."""
+        if self.alive:
+            self._stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it, and what it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._selector.close()
+        for stream in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()

@@ -1,0 +1,118 @@
+"""What can be wrong with an answer, as data; the words for it are made at the end, by `Finding.message`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "TargetDied", "Unsupported", "Verdict"]
+
+EARLIER = "an earlier result"  # the subject of a finding about memory that is returned again
+
+
+class Unsupported(Exception):
+    """Raised by a target to say that it does not support a case; the argument says why."""
+
+
+class TargetDied(Exception):
+    """Raised by a target in another process when that process has died or stands still; `kind` is the finding's."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class _NotComputed:
+    def __repr__(self) -> str:
+        return "NOT_COMPUTED"
+
+
+NOT_COMPUTED = _NotComputed()  # a target returns it in place of a gradient that it does not offer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with an answer.
+
+    Attributes
+    ----------
+    kind : one of the keys of `WORDS`
+    subject : what it is about: a result, an input, a state of the process, the type of an exception
+    function : the target's function
+    wanted, found : what the subject must be, and what it is
+    said : what the target or the system said: the text of an exception, the cause of a death
+    index, expected, got, bound, margin : of a wrong value, the worst element
+    """
+
+    kind: str
+    subject: str = ""
+    function: str = ""
+    wanted: str = ""
+    found: str = ""
+    said: str = ""
+    index: tuple[int, ...] = ()
+    expected: float | None = None
+    got: float | None = None
+    bound: float | None = None
+    margin: float | None = None
+
+    @property
+    def message(self) -> str:
+        """The finding as a sentence.
+
+        >>> Finding("shape", "y", wanted="(1, 2)", found="(2, 1)").message
+        'y must have shape (1, 2), got (2, 1)'
+        """
+        if self.kind == "value":
+            return self._of_a_value()
+        words = WORDS[self.kind] if self.subject else OF_THE_CALL.get(self.kind, "{said}")
+        return words.format(**asdict(self))
+
+    def _of_a_value(self) -> str:
+        place = f"{self.subject}[{', '.join(map(str, self.index))}]" if self.index else self.subject
+        exactly = not self.bound
+        text = f"{place} must be {self.expected!r}" + (" exactly" if exactly else f" ± {self.bound:.3g}")
+        text += f", got {self.got!r}"
+        if not exactly and self.margin is not None and math.isfinite(self.margin):
+            text += f", off by {self.margin:.3g} times the bound"
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: all of it, the message, and the name of the result where it is about one."""
+        parts = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        output = self.subject if self.kind in ("value", "shape", "dtype", "structure") else ""
+        return {"message": self.message, "output": output, **parts}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Finding:
+        """The inverse of `to_dict`, also for reports from before there were subjects."""
+        parts = {"said": data["message"]} | {key: v for key, v in data.items() if key not in ("message", "output")}
+        parts.setdefault("subject", data["output"] if data["kind"] == "value" else "")
+        return cls(**parts | {"index": tuple(data["index"])})
+
+
+WORDS = {
+    "value": "",
+    "shape": "{subject} must have shape {wanted}, got {found}",
+    "dtype": "{subject} must have dtype {wanted}, got {found}",
+    "structure": "{subject} must be {wanted}, got {found}",
+    "exception": "{function} raised {subject}: {said}",
+    "input modified": "{function} wrote into its input {subject}",
+    "aliasing": "{function} returned memory of {subject}",
+    "global state": "{function} changed {subject}",
+    "crash": "{said}",
+    "hang": "{said}",
+    "garbled": "{said}",
+}
+OF_THE_CALL = {"structure": "{function} must return {wanted}, got {found}"}  # where no result is the subject
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A finding or none, the largest |got − exact| / bound, and of how many elements there was a verdict, or none."""
+
+    finding: Finding | None = None
+    margin: float = 0.0
+    judged: int = 0
+    left: int = 0
