@@ -81,13 +81,18 @@ def max_pool2d_backward(
     """
     (magnitude,) = layer_max_pool2d_backward(np.abs(dy), x, **options)
     bound = precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1)
-    small = (np.abs(x) < precision.storage.normal) & (x != 0)
+    open_ties = _open_ties(x, precision, ties, **options)
+    return (Allowance(np.where(open_ties, np.nan, bound), magnitude, sums=not np.any(open_ties)),)
+
+
+def _open_ties(x: Array, precision: Precision, ties: str, **options: Any) -> Any:
     if ties == "any":
-        bound = np.where(tied_pixels(x, **options), np.nan, bound)
-    elif precision.flush and small.any():
-        flushed = np.where(small, 0.0, x)
-        bound = np.where(tied_pixels(flushed, **options) & (flushed == 0), np.nan, bound)
-    return (Allowance(bound, magnitude),)
+        return tied_pixels(x, **options)
+    small = (np.abs(x) < precision.storage.normal) & (x != 0)
+    if not precision.flush or not small.any():
+        return False
+    flushed = np.where(small, 0.0, x)
+    return tied_pixels(flushed, **options) & (flushed == 0)
 
 
 def tied_pixels(x: Array, *, kernel_size: Any, ceil_mode: bool, **options: Any) -> Array:

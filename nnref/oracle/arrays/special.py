@@ -30,7 +30,8 @@ def put_special_values(raw: RandomBits, arrays: Arrays, case: Case) -> None:
     """Put special values of the case's kind into its arrays, or of a kind that the seed chooses."""
     parameters = _special_parameters(arrays, case)
     if parameters and (case.kind == "parameter" or (not case.kind and case.seed % 4 == 3)):
-        name, value = parameters[case.seed // 4 % len(parameters)]
+        turn = case.seed if case.kind else case.seed // 4
+        name, value = parameters[turn % len(parameters)]
         arrays[name].flat[raw.one(arrays[name].size)] = value
         return
     array = _array_for_special(raw, arrays, case)

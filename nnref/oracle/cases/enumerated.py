@@ -7,6 +7,8 @@ every image of at most 4 by 4 under square kernels.
 `every_layout`: every data mode in every memory layout, special values in all their kinds; one array in each, or all but
 one; and a batch of no samples.
 
+`special_windows`: special values under dilated, strided and padded windows.
+
 `critical_sizes`: one size around the lengths of vector registers, the edges of tiles or the lengths of blocks.
 
 `critical_pairs`: two sizes that are large at once, or three, and sums of more than 1024 terms.
@@ -34,6 +36,7 @@ __all__ = [
     "every_layout",
     "large_windows",
     "small_geometries",
+    "special_windows",
     "usual_layers",
 ]
 
@@ -102,7 +105,7 @@ def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence
     """
     if "integers" in modes:
         yield from small_geometries(operation, direction, dtype)
-    for family in (every_layout, critical_sizes, critical_pairs, large_windows, usual_layers):
+    for family in (every_layout, special_windows, critical_sizes, critical_pairs, large_windows, usual_layers):
         yield from family(operation, direction, dtype, modes)
 
 
@@ -208,6 +211,25 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
             yield Case(operation.name, direction, dtype, modes[0], mixed(digits), digit, geometry, first_kind)
     if operation.least.get("N") == (0,):
         yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)}, first_kind)
+
+
+def special_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
+    """Cases with special values of every kind under dilated, strided and padded windows.
+
+    >>> from nnref.oracle.operations import OPERATIONS
+    >>> len(list(special_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("special",))))
+    16
+    """
+    if not operation.windowed or "special" not in modes:
+        return
+    dilations = ((1, 1), (2, 1), (1, 2)) if "dilation" in operation.least else ((1, 1),)
+    number = 0
+    for dilation, stride, padding in product(dilations, ((1, 1), (2, 1)), ((0, 0, 0, 0), (1, 0, 0, 1))):
+        given: dict[str, Any] = {"C": 2, "Cg": 2, "Kg": 2, "H": 5, "W": 5, "kernel": (2, 2), "bias": 1}
+        geometry = _small(operation, **given, dilation=dilation, stride=stride, padding=padding)
+        for kind in kinds_of("special", operation, direction):
+            yield Case(operation.name, direction, dtype, "special", "contiguous", number, geometry, kind)
+            number += 1
 
 
 def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:

@@ -22,6 +22,7 @@ __all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
 
 Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 40)
+BY_HAND, MANY_SEEDS = 16, 160  # numbers that a person can follow; where it is nearly that, one more round
 BUDGET = 8000  # calls
 FATAL_BUDGET = 60
 SECONDS = 60.0
@@ -39,7 +40,7 @@ def shrink(
     """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls.
 
     A smaller case is tried with as many seeds as the round says: few at first, to get down fast, then many, for a
-    failure that few data show.
+    failure that few data show; and once more where it is nearly small enough to be worked out by hand.
     """
     calls, start = 0, time.monotonic()
 
@@ -62,6 +63,8 @@ def shrink(
     for seeds in rounds:
         while may_go_on() and (better := step(best[0], seeds)):
             best = better
+    while len(rounds) > 1 and BY_HAND < elements(best[0]) <= 2 * BY_HAND and (better := step(best[0], MANY_SEEDS)):
+        best = better
     if finding.kind != "value":
         return best
     others = (attempt(best[0], seed) for seed in range(rounds[0]))
