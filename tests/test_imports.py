@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -84,15 +85,68 @@ def test_bounds_and_algebra_know_nothing_of_the_oracle(module):
     assert not [name for name in own(module) if within(name, "nnref.oracle") or within(name, "nnref.cli")]
 
 
+ROOMS = (  # of the oracle, in the order in which data flow: none imports from one behind it
+    "base",  # the files of nnref/oracle that the rooms share
+    "operations",
+    "cases",
+    "arrays",
+    "targets",
+    "expectation",
+    "verdict",
+    "diagnosis",
+    "search",
+    "report",
+    "exchange",
+    "campaign",
+    "front",  # nnref.oracle itself, and check
+)
+FRONT = {"nnref.oracle", "nnref.oracle.check"}
+FOREIGN = {  # where packages that are extras may be imported
+    "hypothesis": ("nnref.oracle.cases.drawn", "nnref.oracle.search", "nnref.oracle.exchange.vectors"),
+    "ml_dtypes": ("nnref.oracle.dtypes", "nnref.oracle.targets"),
+    "jinja2": ("nnref.oracle.report.html",),
+    "markupsafe": ("nnref.oracle.report.html",),
+    "rich": ("nnref.cli",),
+    "pytest": ("nnref.conformance",),
+}
+
+
+def room_of(module):
+    """The room of a module of the oracle, None for any other."""
+    if not within(module, "nnref.oracle"):
+        return None
+    name = module.split(".")[2] if module.count(".") > 1 else ""
+    return name if name in ROOMS else "front" if module in FRONT else "base"
+
+
+@pytest.mark.parametrize("module", modules_of("nnref.oracle"))
+def test_no_room_of_the_oracle_imports_from_one_behind_it(module):
+    own_room = ROOMS.index(room_of(module))
+    behind = [name for name in own(module) if room_of(name) and ROOMS.index(room_of(name)) > own_room]
+    assert not behind
+
+
+@pytest.mark.parametrize("module", modules_of("nnref.oracle"))
+def test_the_oracle_knows_nothing_of_what_is_built_on_it(module):
+    above = ("nnref.cli", "nnref.conformance")
+    assert not [name for name in own(module) if any(within(name, package) for package in above)]
+
+
+def test_every_room_has_a_folder_and_every_folder_is_a_room():
+    folders = {path.parent.name for path in (PACKAGE / "oracle").glob("*/__init__.py")}
+    assert folders == set(ROOMS) - {"base", "front"}
+
+
+def test_no_import_is_part_of_a_circle():
+    """Of the package's modules, with imports that stand within functions."""
+    list(TopologicalSorter({module: own(module) for module in MODULES}).static_order())  # CycleError names the circle
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_foreign_packages_are_imported_only_where_they_belong(module):
+def test_foreign_packages_are_imported_only_where_they_are_used(module):
     roots = {name.split(".")[0] for name in imports(module)}
     foreign = roots - set(sys.stdlib_module_names) - {"nnref", "numpy"}
-    in_oracle = within(module, "nnref.oracle")
-    allowed = {"hypothesis", "rich", "pytest", "ml_dtypes"} if in_oracle else set()
-    allowed |= {"rich"} if within(module, "nnref.cli") else set()
-    allowed |= {"jinja2", "markupsafe"} if module == "nnref.oracle.report.html" else set()
-    allowed |= {"pytest"} if within(module, "nnref.conformance") else set()
+    allowed = {name for name, places in FOREIGN.items() if any(within(module, place) for place in places)}
     if within(module, "nnref.oracle.targets"):
         framework = module.split(".")[3:4]
         allowed |= {name for name in FRAMEWORKS if framework and framework[0].startswith(name)}
@@ -103,6 +157,8 @@ def test_these_rules_see_imports():
     assert "nnref.numeric" in own("nnref.windows")
     assert "nnref.layers.conv2d" in own("nnref")
     assert len(MODULES) > 20
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())
 
 
 def test_import_nnref_loads_numpy_and_the_standard_library_alone():
