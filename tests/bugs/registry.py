@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nnref.oracle.arrays.fill import dtype_of
-from nnref.oracle.targets import resolve
+from nnref.oracle.dtypes import dtype_of
+from nnref.oracle.targets.resolve import resolve
 
 BF16 = dtype_of("bfloat16")
 RIGHT = resolve("nnref")

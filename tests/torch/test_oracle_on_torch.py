@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from nnref import oracle  # noqa: E402
 from nnref.oracle.campaign.task import function_of  # noqa: E402
-from nnref.oracle.operations.rows import OPERATIONS  # noqa: E402
-from nnref.oracle.targets import resolve  # noqa: E402
+from nnref.oracle.operations import OPERATIONS  # noqa: E402
+from nnref.oracle.targets.resolve import resolve  # noqa: E402
 
 ROWS = [(op.name, direction) for op in OPERATIONS.values() for direction in op.directions]
 
