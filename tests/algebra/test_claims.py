@@ -73,7 +73,7 @@ def test_holds_at_drawn_shapes(name: str) -> None:
     """Every claim holds at four cases that are not its own, or at all of them if there are fewer."""
     own, vary = distinct(claims[name].cases), claims[name].vary
     every = distinct(dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values()))
-    outcome = prove_drawn(claims[name], max_examples=6)
+    outcome = prove_drawn(claims[name], max_examples=10)
     assert isinstance(outcome, Certificate), str(outcome)
     assert every - own
     assert len(distinct(outcome.cases) - own) >= min(4, len(every - own))

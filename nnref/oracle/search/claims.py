@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
-from hypothesis import seed as seeded
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from random import Random
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from ...algebra import Certificate, Claim, Refutation, prove
 from ...algebra.claim import Case
 from ...errors import OptionError, ShapeError
 
 __all__ = ["prove_drawn"]
-
-
-class _Refuted(Exception):
-    """Carries a refutation out of a run of hypothesis."""
-
-    def __init__(self, refutation: Refutation) -> None:
-        self.refutation = refutation
 
 
 def prove_drawn(claim: Claim, max_examples: int = 50, seed: int = 0) -> Certificate | Refutation:
@@ -37,10 +36,23 @@ def prove_drawn(claim: Claim, max_examples: int = 50, seed: int = 0) -> Certific
     >>> len(prove_drawn(claims["linear-conv"], max_examples=5).cases) > 1
     True
     """
-    drawn: dict[str, Case] = {repr(case): case for case in claim.cases}
+    own = prove(claim, seed=seed)
+    if isinstance(own, Refutation) and not claim.vary:
+        return own
+    settled: dict[str, Certificate | Refutation | None] = {}
 
-    @seeded(seed)
-    @settings(
+    def is_refuted(case: Case) -> bool:
+        key = _key(case)
+        if key not in settled:
+            try:
+                settled[key] = prove(claim, case, seed=seed)
+            except (OptionError, ShapeError):  # no such layer, or not within the claim's conditions
+                settled[key] = None
+        hypothesis.assume(settled[key] is not None)
+        return isinstance(settled[key], Refutation)
+
+    drawn = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in claim.vary.items()})
+    settings = hypothesis.settings(
         max_examples=max_examples,
         database=None,
         deadline=None,
@@ -48,19 +60,25 @@ def prove_drawn(claim: Claim, max_examples: int = 50, seed: int = 0) -> Certific
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in claim.vary.items()}))
-    def holds(case: Case) -> None:
-        try:
-            outcome = prove(claim, case, seed=seed)
-        except (OptionError, ShapeError):  # no such layer, or not within the claim's conditions
-            assume(False)
-        if isinstance(outcome, Refutation):
-            raise _Refuted(outcome)
-        drawn[repr(case)] = case
-
     try:
-        if claim.vary:
-            holds()
-    except _Refuted as found:
-        return found.refutation
-    return prove(claim, *drawn.values(), seed=seed)
+        smallest = hypothesis.find(drawn, is_refuted, settings=settings, random=Random(seed))
+    except NoSuchExample:
+        return own if isinstance(own, Refutation) else _joined(own, settled.values())
+    found = settled[_key(smallest)]
+    assert isinstance(found, Refutation)
+    return found
+
+
+def _key(case: Case) -> str:
+    return repr(sorted(case.items()))
+
+
+def _joined(own: Certificate, others: Iterable[Certificate | Refutation | None]) -> Certificate:
+    """One certificate for the cases of all, each case once."""
+    known = {_key(case) for case in own.cases}
+    new = [c for c in others if isinstance(c, Certificate) and _key(c.cases[0]) not in known]
+    return replace(
+        own,
+        cases=(*own.cases, *chain.from_iterable(c.cases for c in new)),
+        evidence=(*own.evidence, *chain.from_iterable(c.evidence for c in new)),
+    )

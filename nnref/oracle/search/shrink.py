@@ -22,7 +22,7 @@ __all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
 
 Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 40)
-BY_HAND, MANY_SEEDS = 16, 160  # numbers that a person can follow; where it is nearly that, one more round
+BY_HAND, MANY_SEEDS = 16, 320  # numbers that a person can follow; where it is nearly that, one more round
 BUDGET = 8000  # calls
 FATAL_BUDGET = 60
 SECONDS = 60.0
