@@ -11,8 +11,6 @@ from nnref.cli import main
 from nnref.errors import OptionError
 from nnref.oracle.search.shrink import elements
 
-ZERO_PADDING = ((0, 0), (0, 0))
-
 
 def flipped(x, weight, bias, **options):
     return nnref.conv2d(x, weight[:, :, ::-1, ::-1], bias, **options)
@@ -106,10 +104,6 @@ def test_the_public_strategy_serves_other_tests():
 
 
 def test_declarations_turn_findings_into_passes():
-    def tf32(x, weight, bias):
-        low = [np.float32(np.round(a.astype(np.float64) * 1024) / 1024) for a in (x, weight)]
-        return nnref.linear(*low, bias)
-
     def one_pass(x, gamma, beta, *, eps):
         n = np.float32(x.shape[0] * x.shape[2] * x.shape[3] or 1)
         mean, square = x.sum((0, 2, 3)) / n, (x * x).sum((0, 2, 3)) / n
