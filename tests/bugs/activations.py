@@ -7,7 +7,7 @@ import nnref
 from .registry import bug
 
 
-@bug("sigmoid")
+@bug("sigmoid", hint="x/6 + 1/2, clipped")
 def hard_sigmoid(right, x):
     return np.clip(x / 6 + np.float32(0.5), 0, 1)
 
@@ -18,7 +18,7 @@ def sigmoid_slope_of_one_plus(right, dy, x):
     return (dy * y * (1 + y),)
 
 
-@bug("tanh", hint="2σ(2x)")
+@bug("tanh", hint="computed as 2σ(2x) − 1", right_if={"tanh": "sigmoid"})
 def tanh_by_the_sigmoid(right, x):
     """tenstorrent/tt-metal#48328."""
     return 2 * nnref.sigmoid(2 * x) - 1
@@ -29,18 +29,18 @@ def tanh_slope_without_square(right, dy, x):
     return (dy * (1 - abs(nnref.tanh(x))),)
 
 
-@bug("relu")
+@bug("relu", hint="NaN did not propagate")
 def relu_of_nan_is_zero(right, x):
     """pytorch/pytorch#7999, apache/mxnet#11115, tensorflow/tensorflow#40072."""
     return np.where(x > 0, x, np.float32(0))
 
 
-@bug("relu")
+@bug("relu", hint="clipped at 6 (ReLU6)")
 def clipped_at_six(right, x):
     return np.minimum(right(x), np.float32(6))
 
 
-@bug("relu_backward")
+@bug("relu_backward", hint="gradient at 0 were passed on")
 def relu_slope_of_one_at_zero(right, dy, x):
     """pytorch/tutorials#269."""
     return (np.where(x >= 0, dy, np.float32(0)),)
@@ -69,7 +69,7 @@ def view_returned(right, x):
     return x.reshape(right(x).shape)
 
 
-@bug("zero_pad2d", hint="sides of the padding")
+@bug("zero_pad2d", hint="sides of the padding were swapped")
 def top_and_bottom_exchanged(right, x, *, padding):
     return right(x, padding=tuple(side[::-1] for side in padding))
 
@@ -81,12 +81,12 @@ def largest_logit_not_subtracted(right, x, *, target, reduction):
     return np.asarray(losses.mean() if reduction == "mean" else losses.sum(), x.dtype)
 
 
-@bug("softmax_cross_entropy_backward")
+@bug("softmax_cross_entropy_backward", hint="reduction were 'sum'")
 def batch_size_forgotten(right, dy, x, *, target, reduction):
     return right(dy, x, target=target, reduction="sum")
 
 
-@bug("relu")
+@bug("relu", hint="zeros were multiplied with NaN or ±∞")
 def product_with_the_mask(right, x):
     """NaN at −∞, which is masked."""
     with np.errstate(invalid="ignore"):

@@ -80,17 +80,17 @@ def by_fourier_transform(right, x, weight, bias, *, groups, **o):
     return y if bias is None else y + bias[:, None, None]
 
 
-@bug("conv2d", hint="Winograd")
+@bug("conv2d", hint="Winograd's algorithm", right_if={"algorithm": "winograd"})
 def undeclared_winograd_of_2(right, *arrays, **o):
     return winograd(2, right, *arrays, **o)
 
 
-@bug("conv2d", hint="Winograd")
+@bug("conv2d", hint="Winograd's algorithm", right_if={"algorithm": "winograd"})
 def undeclared_winograd_of_4(right, *arrays, **o):
     return winograd(4, right, *arrays, **o)
 
 
-@bug("conv2d", hint="Fourier")
+@bug("conv2d", hint="Fourier transform", right_if={"algorithm": "fft"})
 def undeclared_fourier_transform(right, *arrays, **o):
     return by_fourier_transform(right, *arrays, **o)
 
@@ -138,17 +138,17 @@ def welford(right, x, gamma, beta, *, eps, gather=one_by_one):
     return nnref.batch_norm2d(x, gamma, beta, mean, total / np.float32(n), eps=eps)
 
 
-@bug("batch_norm2d_train", hint="Welford")
+@bug("batch_norm2d_train", hint="variance were Welford's", right_if={"variance": "welford"})
 def undeclared_running_mean(right, *arrays, eps):
     return welford(right, *arrays, eps=eps)
 
 
-@bug("batch_norm2d_train", hint="Welford")
+@bug("batch_norm2d_train", hint="variance were Welford's", right_if={"variance": "welford"})
 def undeclared_merged_statistics(right, *arrays, eps):
     return welford(right, *arrays, eps=eps, gather=in_threes)
 
 
-@bug("batch_norm2d_train_backward", hint="Welford")
+@bug("batch_norm2d_train_backward", hint="variance were Welford's", right_if={"variance": "welford"})
 def undeclared_running_mean_in_the_gradient(right, dy, x, gamma, beta, *, eps):
     if not x.size:
         return right(dy, x, gamma, beta, eps=eps)
@@ -168,37 +168,37 @@ def exp_by_powers_of_two(x):
     return np.exp2(x * np.float32(np.log2(np.e)))
 
 
-@bug("sigmoid", hint="2^(x")
+@bug("sigmoid", hint="exp were computed as 2^(x·log₂e)", right_if={"exp": "base-2"})
 def undeclared_power_of_two(right, x):
     e = exp_by_powers_of_two(-np.abs(x))
     return np.where(x < 0, e, np.float32(1)) / (1 + e)
 
 
-@bug("sigmoid_backward", hint="2^(x")
+@bug("sigmoid_backward", hint="exp were computed as 2^(x·log₂e)", right_if={"exp": "base-2"})
 def undeclared_power_of_two_in_the_slope(right, dy, x):
     y = undeclared_power_of_two(right, x)
     return (dy * y * (1 - y),)
 
 
-@bug("sigmoid", hint="½(1 + tanh(x/2))")
+@bug("sigmoid", hint="sigmoid were computed as ½(1 + tanh(x/2))", right_if={"sigmoid": "tanh"})
 def undeclared_sigmoid_by_tanh(right, x):
     return (1 + nnref.tanh(x / 2)) / 2
 
 
-@bug("sigmoid_backward", hint="½(1 + tanh(x/2))")
+@bug("sigmoid_backward", hint="sigmoid were computed as ½(1 + tanh(x/2))", right_if={"sigmoid": "tanh"})
 def undeclared_slope_by_tanh(right, dy, x):
     y = (1 + nnref.tanh(x / 2)) / 2
     return (dy * y * (1 - y),)
 
 
-@bug("softmax_cross_entropy", hint="difference")
+@bug("softmax_cross_entropy", hint="difference log Σ exp x − x_t", right_if={"loss": "difference"})
 def undeclared_difference_of_logarithms(right, x, *, target, reduction):
     top = x.max(axis=1)
     losses = top + np.log(np.exp(x - top[:, None]).sum(axis=1)) - x[np.arange(len(x)), target]
     return np.asarray(losses.mean() if reduction == "mean" else losses.sum(), x.dtype)
 
 
-@bug("softmax_cross_entropy_backward", hint="difference")
+@bug("softmax_cross_entropy_backward", hint="difference log Σ exp x − x_t", right_if={"loss": "difference"})
 def undeclared_difference_in_the_softmax(right, dy, x, *, target, reduction):
     top = x.max(axis=1, keepdims=True)
     p = np.exp(x - (top + np.log(np.exp(x - top).sum(axis=1, keepdims=True))))
@@ -209,7 +209,7 @@ def undeclared_difference_in_the_softmax(right, dy, x, *, target, reduction):
 # zeros that are stored, and multiplied with NaN and infinities
 
 
-@bug("conv2d", hint="zeros were multiplied")
+@bug("conv2d", hint="zeros were multiplied with NaN or ±∞", right_if={"nan": "spreads"})
 def undeclared_zeros_between_the_taps(right, x, weight, bias, *, dilation, **o):
     kernel = [step * (taps - 1) + 1 for step, taps in zip(dilation, weight.shape[2:], strict=True)]
     filled = np.zeros((*weight.shape[:2], *kernel), weight.dtype)
@@ -218,7 +218,7 @@ def undeclared_zeros_between_the_taps(right, x, weight, bias, *, dilation, **o):
         return right(x, filled, bias, dilation=(1, 1), **o)
 
 
-@bug("conv2d", hint="zeros were multiplied")
+@bug("conv2d", hint="zeros were multiplied with NaN or ±∞", right_if={"nan": "spreads"})
 def undeclared_zeros_between_the_groups(right, x, weight, bias, *, groups, **o):
     k, c = len(weight) // groups, weight.shape[1]
     dense = np.zeros((len(weight), groups * c, *weight.shape[2:]), weight.dtype)
@@ -228,7 +228,7 @@ def undeclared_zeros_between_the_groups(right, x, weight, bias, *, groups, **o):
         return right(x, dense, bias, groups=1, **o)
 
 
-@bug("conv2d_backward", hint="zeros were multiplied")
+@bug("conv2d_backward", hint="zeros were multiplied with NaN or ±∞", right_if={"nan": "spreads"})
 def undeclared_zeros_between_the_cotangents(right, dy, x, weight, bias, *, stride, **o):
     every = nnref.conv2d(np.zeros_like(x), weight, None, stride=1, **o)
     filled = np.zeros((*dy.shape[:2], *every.shape[2:]), dy.dtype)
@@ -237,7 +237,7 @@ def undeclared_zeros_between_the_cotangents(right, dy, x, weight, bias, *, strid
         return right(filled, x, weight, bias, stride=(1, 1), **o)
 
 
-@bug("global_avg_pool2d", hint="zeros were multiplied")
+@bug("global_avg_pool2d", hint="zeros were multiplied with NaN or ±∞", right_if={"nan": "spreads"})
 def undeclared_average_by_a_matrix(right, x):
     n, c, *image = x.shape
     pixels = image[0] * image[1]

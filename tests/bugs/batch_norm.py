@@ -7,14 +7,14 @@ import nnref
 from .registry import bug
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="eps were added to the root")
 def eps_outside_the_root(right, x, gamma, beta, mean, var, *, eps):
     return (x - mean[:, None, None]) / (np.sqrt(var) + np.float32(eps))[:, None, None] * gamma[:, None, None] + beta[
         :, None, None
     ]
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="eps were 1e-6")
 def eps_of_1e_minus_6(right, x, gamma, beta, mean, var, *, eps):
     return right(x, gamma, beta, mean, var, eps=1e-6 if eps == 1e-5 else eps)
 
@@ -25,12 +25,12 @@ def eps_missing(right, x, gamma, beta, mean, var, *, eps):
         return right(x, gamma, beta, mean, var, eps=0)
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="variance were taken for the standard deviation")
 def variance_taken_for_deviation(right, x, gamma, beta, mean, var, *, eps):
     return right(x, gamma, beta, mean, var * var, eps=eps)
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="gamma were ignored")
 def gamma_ignored(right, x, gamma, beta, mean, var, *, eps):
     return right(x, np.ones_like(gamma), beta, mean, var, eps=eps)
 
@@ -53,20 +53,20 @@ def dgamma_not_centred(right, dy, x, gamma, beta, mean, var, *, eps):
     return dx, right(dy, x, gamma, beta, np.zeros_like(mean), var, eps=eps)[1], *rest
 
 
-@bug("batch_norm2d_backward")
+@bug("batch_norm2d_backward", hint="sign of dvar were flipped")
 def dvar_of_the_wrong_sign(right, dy, x, gamma, beta, mean, var, *, eps):
     *rest, dvar = right(dy, x, gamma, beta, mean, var, eps=eps)
     return *rest, -dvar
 
 
-@bug("batch_norm2d_train")
+@bug("batch_norm2d_train", hint="variance were unbiased")
 def unbiased_variance(right, x, gamma, beta, *, eps):
     mean, var = nnref.batch_statistics(x)
     n = x.shape[0] * x.shape[2] * x.shape[3]
     return nnref.batch_norm2d(x, gamma, beta, mean, var * np.float32(n / max(1, n - 1)), eps=eps)
 
 
-@bug("batch_norm2d_train", hint="mean(x²)")
+@bug("batch_norm2d_train", hint="variance were mean(x²) − mean(x)²", right_if={"variance": "one-pass"})
 def one_pass_variance(right, x, gamma, beta, *, eps):
     """google/flax#1491, tensorflow/tensorflow#25115, tenstorrent/tt-metal#45968."""
     n = np.float32(max(1, x.shape[0] * x.shape[2] * x.shape[3]))

@@ -5,12 +5,12 @@ import numpy as np
 from .registry import BF16, bug, rounded
 
 
-@bug("conv2d", hint="flipped")
+@bug("conv2d", hint="kernel were flipped")
 def flipped_kernel(right, x, weight, bias, **o):
     return right(x, weight[:, :, ::-1, ::-1], bias, **o)
 
 
-@bug("conv2d", hint="stride were swapped")
+@bug("conv2d", hint="vertical and horizontal stride were swapped")
 def swapped_stride(right, x, weight, bias, *, stride, **o):
     return right(x, weight, bias, stride=stride[::-1], **o)
 
@@ -20,13 +20,13 @@ def ignored_dilation(right, x, weight, bias, *, dilation, **o):
     return right(x, weight, bias, **o)
 
 
-@bug("conv2d", hint="sides of the padding")
+@bug("conv2d", hint="sides of the padding were swapped")
 def mirrored_padding(right, x, weight, bias, *, padding, **o):
     (top, bottom), (left, right_) = padding
     return right(x, weight, bias, padding=((bottom, top), (right_, left)), **o)
 
 
-@bug("conv2d")
+@bug("conv2d", hint="vertical and horizontal padding were swapped")
 def padding_of_the_other_axis(right, x, weight, bias, *, padding, **o):
     return right(x, weight, bias, padding=padding[::-1], **o)
 
@@ -62,12 +62,12 @@ def bias_of_the_first_filter_for_all(right, x, weight, bias, **o):
     return right(x, weight, None if bias is None else np.full_like(bias, bias[0]), **o)
 
 
-@bug("conv2d", hint="11 bits")
+@bug("conv2d", hint="inputs were rounded to 11 bits")
 def tf32_inputs(right, x, weight, bias, **o):
     return right(rounded(x, 11), rounded(weight, 11), bias, **o)
 
 
-@bug("conv2d", hint="8 bits")
+@bug("conv2d", hint="inputs were rounded to 8 bits")
 def bfloat16_inputs(right, x, weight, bias, **o):
     return right(rounded(x, 8), rounded(weight, 8), bias, **o)
 
@@ -117,18 +117,18 @@ def last_channel_of_a_pair_left_out(right, x, weight, bias, **o):
     return right(x, weight, bias, **o)
 
 
-@bug("conv2d")
+@bug("conv2d", hint="NaN did not propagate")
 def nan_taken_for_zero(right, x, weight, bias, **o):
     return right(np.nan_to_num(x, posinf=np.inf, neginf=-np.inf), weight, bias, **o)
 
 
-@bug("conv2d")
+@bug("conv2d", hint="zeros were multiplied with NaN or ±∞")
 def nan_spread_over_the_image(right, x, weight, bias, **o):
     y = right(x, weight, bias, **o)
     return y + 0 * y.sum()
 
 
-@bug("conv2d")
+@bug("conv2d", hint="subnormal numbers were zero")
 def subnormals_flushed(right, x, weight, bias, **o):
     return right(np.where(abs(x) < 2.0**-126, np.float32(0), x), weight, bias, **o)
 
@@ -171,7 +171,7 @@ def changes_the_error_state(right, x, weight, bias, **o):
     return right(x, weight, bias, **o)
 
 
-@bug("conv2d", dtype="float64", hint="float32")
+@bug("conv2d", dtype="float64", hint="accumulated in float32")
 def float32_arithmetic_for_float64(right, x, weight, bias, **o):
     y = right(x.astype("f"), weight.astype("f"), None if bias is None else bias.astype("f"), **o)
     return y.astype(np.float64)

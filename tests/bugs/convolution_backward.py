@@ -7,7 +7,7 @@ from nnref.windows import Windows
 from .registry import bug, rounded
 
 
-@bug("conv2d_backward")
+@bug("conv2d_backward", hint="kernel were flipped")
 def kernel_not_turned_for_dx(right, dy, x, weight, bias, **o):
     _, dweight, dbias = right(dy, x, weight, bias, **o)
     return right(dy, x, weight[:, :, ::-1, ::-1], bias, **o)[0], dweight, dbias
@@ -19,7 +19,7 @@ def dweight_of_the_first_sample(right, dy, x, weight, bias, **o):
     return dx, right(dy[:1], x[:1], weight, bias, **o)[1], dbias
 
 
-@bug("conv2d_backward")
+@bug("conv2d_backward", hint="dbias were averaged over the batch")
 def dbias_as_a_mean(right, dy, x, weight, bias, **o):
     """heyxhh/nnet-numpy#1."""
     dx, dweight, dbias = right(dy, x, weight, bias, **o)
@@ -51,7 +51,7 @@ def cotangent_modified(right, dy, x, weight, bias, **o):
     return gradients
 
 
-@bug("conv2d_backward", hint="11 bits")
+@bug("conv2d_backward", hint="inputs were rounded to 11 bits")
 def tf32_backward(right, dy, x, weight, bias, **o):
     return right(rounded(dy, 11), rounded(x, 11), rounded(weight, 11), bias, **o)
 
@@ -73,7 +73,7 @@ def float16_accumulation(right, x, weight, bias, **o):
     return y.astype(np.float32) if bias is None else y + bias[:, None, None]
 
 
-@bug("depthwise_conv2d", hint="dilation were swapped")
+@bug("depthwise_conv2d", hint="vertical and horizontal dilation were swapped")
 def swapped_dilation(right, x, weight, bias, *, dilation, **o):
     return right(x, weight, bias, dilation=dilation[::-1], **o)
 
@@ -85,12 +85,12 @@ def first_multiplier_only_in_dx(right, dy, x, weight, bias, **o):
     return right(dy[:, ::m], x, weight[::m], None, **o)[0], dweight, dbias
 
 
-@bug("conv_transpose2d")
+@bug("conv_transpose2d", hint="kernel were flipped")
 def transposed_kernel_flipped(right, x, weight, bias, **o):
     return right(x, weight[:, :, ::-1, ::-1], bias, **o)
 
 
-@bug("conv_transpose2d")
+@bug("conv_transpose2d", hint="output_padding were ignored")
 def output_padding_ignored(right, x, weight, bias, *, output_padding, **o):
     """apache/tvm#18601."""
     return right(x, weight, bias, **o)

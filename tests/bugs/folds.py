@@ -5,7 +5,7 @@ import numpy as np
 from .registry import bug
 
 
-@bug("fold_conv_batch_norm")
+@bug("fold_conv_batch_norm", hint="bias were not scaled")
 def bias_not_scaled(right, weight, bias, gamma, beta, mean, var, *, eps):
     """Tencent/ncnn#1339."""
     folded, shift = right(weight, None, gamma, beta, mean, var, eps=eps)

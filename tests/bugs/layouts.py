@@ -89,7 +89,7 @@ def one_row_for_all_samples_taken_for_one_sample(right, dy, x, weight, bias):
     return dx, dweight, dbias if dbias is None or not expanded else dy[0].copy()
 
 
-@bug("conv2d")
+@bug("conv2d", hint="NaN did not propagate")
 def nan_in_a_bias_taken_for_zero(right, x, weight, bias, **o):
     return right(x, weight, None if bias is None else np.where(np.isnan(bias), np.float32(0), bias), **o)
 
@@ -99,12 +99,12 @@ def infinite_bias_clipped(right, x, weight, bias, **o):
     return right(x, weight, None if bias is None else np.nan_to_num(bias, nan=np.nan), **o)
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="NaN did not propagate")
 def nan_in_gamma_taken_for_one(right, x, gamma, beta, mean, var, *, eps):
     return right(x, np.where(np.isnan(gamma), np.float32(1), gamma), beta, mean, var, eps=eps)
 
 
-@bug("batch_norm2d")
+@bug("batch_norm2d", hint="NaN did not propagate")
 def nan_in_the_variance_clipped_at_zero(right, x, gamma, beta, mean, var, *, eps):
     return right(x, gamma, beta, mean, np.fmax(var, np.float32(0)), eps=eps)
 
@@ -115,6 +115,6 @@ def nan_in_beta_dropped_by_a_maximum(right, x, gamma, beta, *, eps):
     return nnref.batch_norm2d_train(x, gamma, np.fmax(beta, lowest), eps=eps)
 
 
-@bug("linear")
+@bug("linear", hint="NaN did not propagate")
 def nan_in_a_weight_skipped_as_sparse(right, x, weight, bias):
     return right(x, np.where(abs(weight) > 0, weight, np.float32(0)), bias)

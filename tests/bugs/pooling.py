@@ -7,7 +7,7 @@ from nnref.windows import Windows
 from .registry import bug
 
 
-@bug("avg_pool2d", hint="count_include_pad")
+@bug("avg_pool2d", hint="count_include_pad were False")
 def padding_never_counted(right, x, *, count_include_pad, **o):
     return right(x, count_include_pad=False, **o)
 
@@ -22,24 +22,24 @@ def overhang_of_ceil_mode_counted(right, x, *, kernel_size, count_include_pad, *
     return y * (windows.count_taps(True) / np.prod(kernel_size)).astype(np.float32)
 
 
-@bug("avg_pool2d")
+@bug("avg_pool2d", hint="ceil_mode were False")
 def ceil_mode_ignored(right, x, *, ceil_mode, **o):
     return right(x, ceil_mode=False, **o)
 
 
-@bug("avg_pool2d_backward")
+@bug("avg_pool2d_backward", hint="count_include_pad were True")
 def count_include_pad_ignored_backward(right, dy, x, *, count_include_pad, **o):
     return right(dy, x, count_include_pad=True, **o)
 
 
-@bug("max_pool2d")
+@bug("max_pool2d", hint="padded with 0, not −∞")
 def padded_with_zeros(right, x, *, padding, ceil_mode, **o):
     if ceil_mode:
         return right(x, padding=padding, ceil_mode=True, **o)
     return right(np.pad(x, ((0, 0), (0, 0), *padding)), padding=0, ceil_mode=False, **o)
 
 
-@bug("max_pool2d")
+@bug("max_pool2d", hint="NaN did not propagate")
 def nan_dropped(right, x, **o):
     """pytorch/pytorch#7645, keras-team/keras#16158."""
     return right(np.where(np.isnan(x), -np.inf, x).astype(x.dtype), **o)
@@ -57,7 +57,7 @@ def pool_dilation_ignored(right, x, *, dilation, **o):
     return right(x, **o)
 
 
-@bug("max_pool2d_backward", hint="of a tie")
+@bug("max_pool2d_backward", hint="tie went elsewhere than to the first maximum")
 def tie_to_the_last(right, dy, x, *, padding, ceil_mode, **o):
     if ceil_mode or not np.isfinite(x).all():
         return right(dy, x, padding=padding, ceil_mode=True, **o)
@@ -84,6 +84,6 @@ def divided_by_the_square_of_the_height(right, x):
     return right(x) * np.float32(x.shape[3]) / np.float32(x.shape[2])
 
 
-@bug("global_avg_pool2d_backward")
+@bug("global_avg_pool2d_backward", hint="sum were not divided")
 def not_divided(right, dy, x):
     return (np.broadcast_to(dy, x.shape).copy(),)

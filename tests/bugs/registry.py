@@ -3,8 +3,8 @@
 import re
 import sys
 import types
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,27 @@ class Bug:
     function: Callable[..., Any]
     dtype: str = "float32"
     hides: bool = False
-    hint: str = ""
+    hints: tuple[str, ...] = ()
+    right_if: Mapping[str, str] = field(default_factory=dict)
 
 
 BUGS: list[Bug] = []
 
 
-def bug(target: str, *, dtype: str = "float32", hides: bool = False, hint: str = "") -> Callable[[Any], Any]:
-    """Register a wrong implementation of "op" or "op_backward"; its first argument is the right one."""
+def bug(
+    target: str,
+    *,
+    dtype: str = "float32",
+    hides: bool = False,
+    hint: str | tuple[str, ...] = (),
+    right_if: Mapping[str, str] | None = None,
+) -> Callable[[Any], Any]:
+    """Register a wrong implementation of "op" or "op_backward"; its first argument is the right one.
+
+    `hides` says that it shows on large inputs alone; `hint`, in which words the oracle says what it is, one of several
+    or none, where any would be false; `right_if`, what a target would have to declare for it to be right.
+    """
+    hints = (hint,) if isinstance(hint, str) else hint
     op = target.removesuffix("_backward")
     direction = "backward" if target != op else "forward"
     right = getattr(RIGHT, target)
@@ -41,7 +54,7 @@ def bug(target: str, *, dtype: str = "float32", hides: bool = False, hint: str =
             return function(right, *arrays, **options)
 
         name = f"{target}: {function.__name__.replace('_', ' ')}"
-        BUGS.append(Bug(name, op, direction, wrong, dtype, hides, hint))
+        BUGS.append(Bug(name, op, direction, wrong, dtype, hides, hints, right_if or {}))
         return function
 
     return register

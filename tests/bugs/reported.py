@@ -259,7 +259,7 @@ def dilated_window_begins_on_the_image(right, x, *, padding, **o):
     return y
 
 
-@bug("max_pool2d")
+@bug("max_pool2d", hint="NaN did not propagate")
 def nan_dropped_unless_it_comes_first(right, x, **o):
     """Theano/Theano#3060: a NaN behind the first pixel of its window."""
     windows = windows_of(x, **o)
@@ -273,7 +273,7 @@ def nan_dropped_unless_it_comes_first(right, x, **o):
     return y
 
 
-@bug("max_pool2d")
+@bug("max_pool2d", hint="NaN did not propagate")
 def nan_dropped_in_the_last_channel(right, x, **o):
     """tensorflow/tensorflow#125965: in the rest of a vector of channels, where packets of two propagate it."""
     y = right(x, **o)
@@ -293,7 +293,7 @@ def first_dilation_for_both_axes(right, dy, x, *, dilation, **o):
     return right(dy, x, dilation=both if same_size else dilation, **o)
 
 
-@bug("max_pool2d_backward", hint="of a tie")
+@bug("max_pool2d_backward", hint="tie went elsewhere than to the first maximum")
 def tie_to_the_first_of_a_column(right, dy, x, **o):
     """FluxML/NNlib.jl#205: the first maximum by columns, as memory has it there."""
     turned = {name: o[name][::-1] for name in ("kernel_size", "stride", "padding", "dilation")}
@@ -308,7 +308,7 @@ def nothing_beats_the_start(right, dy, x, **o):
     return right(np.where(y == -np.inf, np.float32(0), dy), x, **o)
 
 
-@bug("global_avg_pool2d", dtype="float16")
+@bug("global_avg_pool2d", dtype="float16", hint="accumulated in float16")
 def summed_in_float16(right, x):
     """huggingface/candle#3719, ROCm/MIOpen#2109, Tencent/ncnn#3561: the sum stands still at 2048."""
     total = np.zeros(x.shape[:2], np.float16)
@@ -344,7 +344,7 @@ def rational_sigmoid(right, x):
         return 0.5 + 0.5 * np.where(np.isinf(x), np.sign(x), x / (1 + abs(x)))
 
 
-@bug("sigmoid", dtype="bfloat16")
+@bug("sigmoid", dtype="bfloat16", hint="accumulated in bfloat16")
 def tanh_rounded_on_the_way(right, x):
     """open-lm-engine/accelerated-model-architectures#328: ½tanh(½x) + ½, with the tanh in bfloat16."""
     half = BF16.type(0.5)
@@ -393,7 +393,7 @@ def rest_of_a_second_tile_left_out(right, x, weight, bias):
     return right(x[:, :terms], weight[:, :terms], bias)
 
 
-@bug("softmax_cross_entropy")
+@bug("softmax_cross_entropy", hint="difference log Σ exp x − x_t")
 def gap_added_to_the_largest_logit(right, x, *, target, reduction):
     """ml-explore/mlx#4188, pytorch/pytorch#11752: log Σ eˣ less the logit, which large logits round away."""
     top = x.max(axis=1)
@@ -524,7 +524,7 @@ def one_row_of_many_channels(right, x, weight, bias, **o):
     return y * 0 if x.shape[2] == 1 and weight.shape[2:] == (1, 3) and min(x.shape[1], x.shape[3]) >= 32 else y
 
 
-@bug("softmax_cross_entropy", hint="zeros were multiplied")
+@bug("softmax_cross_entropy", hint="zeros were multiplied with NaN or ±∞", right_if={"nan": "spreads"})
 def zero_times_an_infinite_logarithm(right, x, *, target, reduction):
     """google-deepmind/optax#896: the loss as a product with one-hot labels, where a class is masked by −∞."""
     with np.errstate(all="ignore"):
