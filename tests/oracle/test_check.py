@@ -185,7 +185,7 @@ def test_bits_that_differ_between_two_calls_are_noted_and_fail_nothing():
 
 
 def test_a_function_that_computes_nothing_is_wrong():
-    with pytest.raises(oracle.Disagreement, match="relu must compute one of"):
+    with pytest.raises(oracle.Disagreement, match="relu must return one of"):
         oracle.check("relu", forward=lambda x: oracle.NOT_COMPUTED)
 
 
