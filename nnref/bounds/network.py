@@ -12,7 +12,7 @@ incoming error e₀ the run is evaluated at a perturbed input, so that M is take
 
     E = |J|·e₀ + γ_K·M + K·η·R        |J|·e₀: the run on e₀ in absolute values, without its offsets
 
-K. A sum of n terms takes n + 2 (one product, n − 1 additions, a bias, a scale), a batch norm 10 (`batch_norm`), a sum
+K. A sum of n terms takes n + 2 (one product, n − 1 additions, a bias, a scale), a batch norm 9 (`batch_norm`), a sum
 of b branches b, and its branches' together, for a merged kernel has the taps of all. Composing layers makes one sum of
 as many terms as the first one's input has elements, at most: `size` more for each two layers composed.
 η. An underflow somewhere in a product is multiplied by the factors that are still to come: R is M with every factor
@@ -56,6 +56,7 @@ from ..layers.zero_pad2d import ZeroPad2d
 from ..numeric import Array
 from ..options import pair
 from . import activations
+from .batch_norm import NORMALIZED
 from .rounding import Allowance, Precision, gamma
 
 __all__ = ["network"]
@@ -204,7 +205,7 @@ class _Bounds:
             magnitude=g * (run.magnitude + m) + b,
             raised=raised_g * (run.raised + raised_m) + raised_b,
             quantum=min(min(run.quantum, _quantum(mean)) * by, _quantum(beta)),
-            roundings=run.roundings + 10,
+            roundings=run.roundings + NORMALIZED,
             factors=run.factors + 4,
         )
 

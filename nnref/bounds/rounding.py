@@ -1,8 +1,31 @@
 r"""The model of rounding that every bound starts from.
 
-A sum of n products, in any order, with or without fused multiply-add, has each term multiplied by at most n factors
-1 + δ (one for its product, at most n − 1 for the additions above it), so that its error is at most γ_n Σ|x_i||w_i|
-(Higham, section 3.1). To that a product that underflows adds at most half the smallest subnormal, η.
+One operation: fl(a ∘ b) = (a ∘ b)(1 + δ), |δ| ≤ u. A product of k factors 1 + δ is 1 + θ_k with |θ_k| ≤ γ_k, and
+γ_j + γ_k + γ_jγ_k ≤ γ_{j+k} (Higham, lemmas 3.1 and 3.3): counting roundings leaves out no term of second order.
+
+A sum of n products, in any order, with or without fused multiply-add. Each term meets at most n factors 1 + δ: one of
+its product, and at most n − 1 of the additions above it. So the error is at most γ_n Σ|x_i||w_i| (Higham, section 3.1).
+
+The same sum more sharply (`Precision.any_order`). Let every term t_i meet at most k roundings before it is added, and
+let S = Σ|t_i| and s = Σ t_i.
+
+1. The additions form a binary tree with n − 1 inner nodes. Each node rounds the partial sum that it computes, so the
+   computed sum is off by Σ|t_i|γ_k plus u times the sum of the computed partial sums in absolute value.
+2. Exactly, a partial sum is a sum of some of the terms. It lies between the sum of all negative terms and the sum of
+   all positive terms, so its absolute value is at most (S + |s|)/2.
+3. The partial sum that a node computes before it rounds meets at most k + n − 2 roundings per term, so it differs from
+   the exact one by at most γ_{k+n−2}·S.
+
+    |error| ≤ γ_k·S + (n − 1)u((S + |s|)/2 + γ_{k+n−1}·S) ≤ γ_{k+n−1}·S
+
+Where terms cancel, this is up to half of γ_n·S. Where all terms have one sign, it is the same, and the worst order
+attains it: 1, followed by terms that each vanish behind the partial sum.
+
+Underflow. A sum never loses anything to it. A product or quotient loses at most half the smallest subnormal number. η
+is twice that, so that the roundings that follow, at most a factor 1 + γ_k ≤ 2, are covered. Where subnormal numbers may
+be taken for zero, every number may lose almost the smallest normal number, and η is that number; then one place more
+is counted (`Precision.underflow`), because γ_k ≤ 1. What is lost in one place is multiplied by the factors that are
+still to come. With every factor raised to at least 1, their product R bounds that, wherever the place is.
 """
 
 from __future__ import annotations
@@ -101,6 +124,33 @@ class Precision:
     def u_in(self) -> float:
         """Unit roundoff of the factors, 0 where they are not rounded."""
         return self.inputs.u if self.inputs else 0.0
+
+    @property
+    def product(self) -> float:
+        """What one product may be off relatively, its two factors rounded first: (1 + u)(1 + u_in)² − 1."""
+        return self.u + (1 + self.u) * self.u_in * (2 + self.u_in)
+
+    def relative(self, roundings: int, factors: int = 0) -> float:
+        """(1 + γ_roundings)(1 + u_in)^factors − 1."""
+        rounded = gamma(roundings, self.u)
+        return rounded + (1 + rounded) * float(np.expm1(factors * np.log1p(self.u_in)))
+
+    def any_order(self, terms: int, size: Array, total: Array, before: int = 0) -> Array:
+        """γ_k·S + (n − 1)u((S + |s|)/2 + γ_{k+n−1}·S) of n terms of `size` S and `total` s; see the module.
+
+        Each of the k roundings `before` is one of a product, with its factors rounded first.
+        """
+        own = gamma(before, self.product)
+        later = gamma(before, self.product) + gamma(terms, self.u) * (1 + own)
+        additions = max(0, terms - 1) * self.u
+        return own * size + additions * ((size + np.abs(total)) / 2 + later * size)
+
+    def underflow(self, places: int, *factors: Array | float) -> Array:
+        """(places + 1)·η·R, R the product of the factors' magnitudes, each raised to at least 1; see the module."""
+        raised: Any = (places + 1) * self.eta
+        for factor in factors:
+            raised = raised * np.maximum(np.abs(factor), 1)
+        return np.asarray(raised)
 
     def sum_of_products(self, terms: int, magnitude: Array, factors: int = 2, extra: int = 2) -> Array:
         """Bound of a sum of `terms` products of magnitudes summing to `magnitude`, in any order.
