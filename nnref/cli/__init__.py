@@ -1,4 +1,4 @@
-"""The command line: ``nnref prove | check | repro | vectors | thorough``, one file each."""
+"""The command line: ``nnref prove | check | repro | vectors | thorough``. Each command has a file of its own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ __all__ = ["main"]
 
 COMMANDS = ("prove", "check", "repro", "vectors", "thorough")
 EXTRAS = ("hypothesis", "jinja2", "rich")
+INSTALL = "python -m pip install -e '.[oracle]'"
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal asked the process to end; the argument is its number."""
+    """A signal has asked the process to end. The argument is the number of the signal."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 or 1 for a verdict, 2 for a question that makes no sense."""
+    """Run a command and return its exit status: 0 or 1 for a verdict, 2 for invalid arguments or a failed write."""
     with sturdy_output() as out:
         status = _main(argv)
         out.flush()
@@ -45,7 +46,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        print(f"nnref: {error.name} is not installed; install the extra: pip install 'nnref[oracle]'", file=sys.stderr)
+        print(f"nnref: {error.name} is not installed. To install it, type: {INSTALL}", file=sys.stderr)
         return 2
     args = parser.parse_args(argv)
     try:
@@ -65,10 +66,10 @@ def _main(argv: Sequence[str] | None) -> int:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a command as an interrupt does: with its children, and with what it has so far."""
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: its children end too, and finished rows are kept."""
 
     def end(number: int, frame: object) -> NoReturn:
-        signal.signal(number, signal.SIG_IGN)  # one is enough
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleaning up
         raise Terminated(number)
 
     known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))

@@ -1,9 +1,8 @@
-"""``nnref check``: hold a target against the reference, with a progress bar and a table."""
+"""``nnref check``: compare a target with the reference, with a progress bar and a table."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,21 +12,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ..errors import OptionError, refuse
 from ..oracle.campaign.conform import conform
 from ..oracle.campaign.task import Task
-from ..oracle.dtypes import DTYPES
-from ..oracle.exchange.process_target import ProcessTarget, process_target
-from ..oracle.limits import expect_time_limit
 from ..oracle.report.report import Report
-from ..oracle.targets.resolve import BUILT_IN, installed_frameworks, name_of
+from ..oracle.targets.resolve import installed_frameworks, name_of
 from ..oracle.text import visible
 from ..oracle.verdict.deviations import read_deviations
 from ..oracle.verdict.row import Result
+from .arguments import add_dtype, add_op, add_target, expect_at_least, program_of, refuse_argument
 from .files import Files, refuse_file
 from .table import print_report
 
-__all__ = ["add_parser", "add_target", "program_of"]
+__all__ = ["add_parser"]
 
 WITHOUT_FRAMEWORKS = ("nnref", "definition")
 BAR = (
@@ -43,59 +39,37 @@ def add_parser(subparsers: Any) -> None:
     """Add ``check`` to the subcommands of an `argparse` parser."""
     parser = subparsers.add_parser(
         "check",
-        help="hold an implementation against the reference",
-        description="Hold TARGET against the reference: every operation, forward and backward. Without TARGET, every "
-        "framework found installed; when there is none, nnref's own float layers and the formulas as plain loops. "
-        "Exit status 0 if all is well, 1 if something failed, 2 if the question makes no sense.",
+        help="compare an implementation with the reference",
+        description="Compare every operation of TARGET, forward and backward, with the reference. Without TARGET, "
+        "check every installed framework. If there is none, check nnref's own float layers and the formulas as plain "
+        "loops. Exit status: 0 if all is ok, 1 if not, 2 if the arguments are invalid.",
     )
     add_target(parser, required=False)
-    parser.add_argument("--op", action="append", metavar="NAME", help="an operation; repeat for several (default: all)")
-    parser.add_argument("--dtype", action="append", choices=DTYPES, help="repeat for several (default: float32)")
+    add_op(parser)
+    add_dtype(parser)
     parser.add_argument("--examples", type=int, default=200, metavar="N", help="drawn cases per row (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="child processes at once (default: 1)")
-    parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="seconds for one case (default: 30)")
-    parser.add_argument(
-        "--in-process", action="store_true", help="run the target here: faster to start, but a crash ends all"
-    )
-    parser.add_argument("--deviations", metavar="FILE", help="TOML file of known deviations")
-    parser.add_argument("--json", metavar="FILE", help="write the report as JSON, row by row; - for standard output")
-    parser.add_argument("--resume", action="store_true", help="keep the finished rows of the --json file")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of child processes (default: 1)")
+    parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="seconds per case (default: 30)")
+    help_ = "run the target in this process: it starts faster, but a crash ends the whole run"
+    parser.add_argument("--in-process", action="store_true", help=help_)
+    parser.add_argument("--deviations", metavar="FILE", help="TOML file of known deviations (see docs/reports.md)")
+    help_ = "write the report as JSON after each row; - is standard output"
+    parser.add_argument("--json", metavar="FILE", help=help_)
+    help_ = "keep the finished rows of the --json file, and run the others"
+    parser.add_argument("--resume", action="store_true", help=help_)
     parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
     parser.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
     parser.set_defaults(run=run)
 
 
-def add_target(parser: argparse.ArgumentParser, required: bool) -> None:
-    """Add the two ways of naming a target; both arguments are None if neither is used."""
-    ways = parser.add_mutually_exclusive_group(required=required)
-    names = ", ".join(BUILT_IN)
-    help_ = f"{names}, package.module, module:object or path/to/file.py"
-    ways.add_argument("target", nargs="?", metavar="TARGET", help=help_)
-    help_ = "a program that is the target, with its arguments (docs/process-target.md)"
-    ways.add_argument("--command", dest="program", metavar="PROGRAM", help=help_)
-
-
-def program_of(args: argparse.Namespace) -> ProcessTarget:
-    """The target of --command, started."""
-    try:
-        return process_target(shlex.split(args.program), args.time_limit)
-    except ValueError as error:  # a quotation that does not end; an OptionError is one too, and says more
-        if isinstance(error, OptionError):
-            raise
-        refuse(OptionError, args.command, "--command", "a program and its arguments", f"{args.program!r}: {error}")
-
-
 def run(args: argparse.Namespace) -> int:
-    """Check the target, or each of the default ones, and return the exit status."""
+    """Check the target, or each default target, and return the exit status."""
     one = args.program if args.target is None else args.target
     targets = [one] if one is not None else installed_frameworks() or list(WITHOUT_FRAMEWORKS)
     if len(targets) > 1 and (args.json or args.junit or args.html):
-        refuse(OptionError, "check", "TARGET", "given when a file is to be written", f"none, for {', '.join(targets)}")
-    for name, value, least in (("--examples", args.examples, 1), ("--jobs", args.jobs, 1)):
-        if value < least:
-            refuse(OptionError, "check", name, f"at least {least}", value)
-    expect_time_limit("check", "--time-limit", args.time_limit)
+        refuse_argument("TARGET", "given when a file is written", f"none, which means {' and '.join(targets)}")
+    expect_at_least(1, examples=args.examples, jobs=args.jobs)
     files, console = Files.of(args), Console(stderr=args.json == "-")
     if args.program:
         with program_of(args) as program:
@@ -105,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked(target: Any, args: argparse.Namespace, files: Files, console: Console) -> Report:
-    """The report of one target: written, be the campaign interrupted, and printed, be a file not written."""
+    """Check one target, write the files and print the report.
+
+    The files are written even if the campaign is interrupted. The report is printed even if a file cannot be written.
+    """
     deviations = read_deviations(args.deviations) if args.deviations else ()
     report, name = None, escape(visible(name_of(target)))
     bar = Progress(*BAR, console=console, transient=True, disable=not console.is_terminal)
@@ -147,10 +124,10 @@ def _checked(target: Any, args: argparse.Namespace, files: Files, console: Conso
 
 
 def _unfinished(args: argparse.Namespace) -> Report | None:
-    """The report to go on with, which the --json file holds."""
+    """The report in the --json file, to be completed; None without --resume."""
     if not args.resume:
         return None
     if not args.json or args.json == "-":
-        refuse(OptionError, "check", "--json", "a file, to resume from", repr(args.json))
+        refuse_argument("--json", "a file, because --resume continues it", repr(args.json))
     path = Path(args.json)
     return Report.from_json(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None

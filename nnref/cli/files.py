@@ -1,4 +1,4 @@
-"""The files of `nnref check`: found to be writable before a campaign, and written whatever ends it."""
+"""The files of `nnref check`: tested before a campaign, and written however it ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ..errors import OptionError, refuse
 from ..oracle.report.report import Report
+from .arguments import refuse_argument
 
 __all__ = ["Files", "refuse_file"]
 
@@ -24,18 +24,24 @@ OPTIONS: dict[str, Callable[[Report, Path], object]] = {
 
 @dataclass(frozen=True)
 class Files:
-    """Option -> where its file is to be written; `printed` if the JSON goes to standard output."""
+    """Where the report is written.
 
-    paths: dict[str, Path]  # absolute, for a target may change the directory
+    Attributes
+    ----------
+    paths : option -> path of its file
+    printed : whether the JSON goes to standard output
+    """
+
+    paths: dict[str, Path]  # absolute, because a target may change the directory
     printed: bool = False
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Files:
-        """Those of the arguments.
+        """The files that the arguments name.
 
         Raises
         ------
-        OptionError : one cannot be written.
+        OptionError : a file cannot be written.
         """
         given = {option: getattr(args, option.removeprefix("--")) for option in OPTIONS}
         printed = given["--json"] == "-"
@@ -53,15 +59,15 @@ class Files:
         return cls(paths, printed)
 
     def save(self, report: Report) -> None:
-        """Write the JSON of a campaign that goes on; one that cannot be written now may be in the end."""
+        """Write the JSON of a running campaign. A failure is ignored, because `write` tries again at the end."""
         with contextlib.suppress(OSError):
             if path := self.paths.get("--json"):
                 report.to_json(path)
 
     def write(self, report: Report) -> list[tuple[str, Path, OSError]]:
-        """Write all of them, and return those that could not be written, for `refuse_file`."""
+        """Write all files; return each file that could not be written, as arguments of `refuse_file`."""
         failed = []
-        if self.printed:  # in ASCII, which every encoding of a terminal or a pipe has
+        if self.printed:  # in ASCII, which every encoding contains
             print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
         for option, path in self.paths.items():
             try:
@@ -72,5 +78,5 @@ class Files:
 
 
 def refuse_file(option: str, path: Path, error: OSError) -> NoReturn:
-    """Say that a file cannot be written."""
-    refuse(OptionError, "check", option, "a file that can be written", f"{path} ({error.strerror or error})")
+    """Raise `OptionError`, because a file cannot be written."""
+    refuse_argument(option, "a file that can be written", f"{path} ({error.strerror or error})")

@@ -1,4 +1,4 @@
-"""``nnref prove``: settle the claims of the registry, and show how."""
+"""``nnref prove``: prove or refute the claims of the registry, and show how."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PIPED_WIDTH = 180
 
 @dataclass(frozen=True)
 class Settled:
-    """A claim, its outcome, and how long that took."""
+    """A claim, its outcome, and the time that it took."""
 
     claim: Claim
     outcome: Certificate | Refutation
@@ -36,7 +36,7 @@ class Settled:
 
     @property
     def as_expected(self) -> bool:
-        """Whether a claim that should hold does, or one that should not is refuted."""
+        """Whether the claim is proved if it should hold, and refuted if it should not."""
         return self.claim.holds == isinstance(self.outcome, Certificate)
 
 
@@ -45,15 +45,17 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "prove",
         help="prove or refute claims about layers",
-        description="Settle claims: which layers are convolutions, and which backward is a derivative. Exit status 1 "
-        "when one that should hold is refuted, or one that should not is not; 2 for an unknown NAME.",
+        description="Prove or refute claims: which layers are convolutions, and which backward is a derivative. Exit "
+        "status: 0 if every true claim is proved and every false claim is refuted, 1 if not, 2 if the arguments are "
+        "invalid.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a claim; all of them by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="name of a claim, as in docs/claims.md (default: all)")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="certificates and refutations, see nnref/schemas")
-    form.add_argument("--markdown", action="store_true", help="docs/claims.md (of all claims)")
-    parser.add_argument("--thorough", action="store_true", help="at shapes and options drawn by hypothesis, too")
-    parser.add_argument("--seed", type=_seed, default=0, help="of random elements and drawn shapes")
+    form.add_argument("--json", action="store_true", help="print JSON (see nnref/schemas/prove.schema.json)")
+    form.add_argument("--markdown", action="store_true", help="print docs/claims.md; always all claims")
+    parser.add_argument("--thorough", action="store_true", help="also at shapes and options drawn by hypothesis")
+    help_ = "seed of random elements and drawn shapes (default: 0)"
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help=help_)
     parser.set_defaults(run=run)
 
 
@@ -64,10 +66,10 @@ def _seed(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Settle the claims named in `args`, print them in the form asked for, and return the exit status."""
+    """Settle the claims named in `args`, print them in the requested form, and return the exit status."""
     try:
         chosen = [find(name) for name in args.names] or list(claims.values())
-    except OptionError as error:
+    except OptionError as error:  # the message begins with "prove:", and `main` would say that twice
         print(f"nnref {error}", file=sys.stderr)
         return 2
     if args.markdown:
@@ -129,9 +131,7 @@ def _print_table(settled: list[Settled], details: bool) -> None:
     unexpected = sum(not each.as_expected for each in settled)
     refuted = sum(isinstance(each.outcome, Refutation) for each in settled)
     seconds = sum(each.seconds for each in settled)
-    console.print(
-        f"{len(settled) - refuted} hold, {refuted} refuted, {unexpected} otherwise than expected, in {seconds:.1f} s"
-    )
+    console.print(f"{len(settled) - refuted} proved, {refuted} refuted, {unexpected} unexpected, in {seconds:.1f} s")
 
 
 def _shapes(outcome: Certificate | Refutation) -> str:

@@ -1,4 +1,4 @@
-"""``nnref repro "<descriptor>" TARGET``: one case again, its values side by side."""
+"""``nnref repro "<descriptor>" TARGET``: run one case again, and print its values side by side."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import OptionError, refuse
-from ..oracle.arrays.fill import arrays_of, dtype_of
+from ..oracle.arrays.fill import arrays_of
 from ..oracle.campaign.task import declaration_of, function_of
 from ..oracle.cases.case import Case, parse
+from ..oracle.dtypes import dtype_of
 from ..oracle.report.script import snippet
 from ..oracle.report.side_by_side import SideBySide, side_by_side
 from ..oracle.search.tester import Tester
 from ..oracle.targets.resolve import resolve
-from .check import add_target, program_of
+from .arguments import add_target, program_of, refuse_argument
 
 __all__ = ["add_parser"]
 
@@ -27,17 +27,20 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "repro",
         help="run one case again",
-        description="Run a case on TARGET, in this process. Exit status 1 if it fails, else 0.",
+        description="Run one case on TARGET, in this process, and print its values. Exit status: 0 if it passes or is not "
+        "supported, 1 if it fails, 2 if the arguments are invalid.",
     )
-    parser.add_argument("descriptor", help="one line, as a report prints it")
+    parser.add_argument("descriptor", metavar="CASE", help="the case as one quoted line, as a report prints it")
     add_target(parser, required=True)
-    parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="for --command (default: 30)")
-    parser.add_argument("--snippet", action="store_true", help="print a script that needs NumPy and the function alone")
+    help_ = "seconds for one answer of --command (default: 30)"
+    parser.add_argument("--time-limit", type=float, default=30, metavar="S", help=help_)
+    help_ = "print a script instead, which needs only NumPy and the function"
+    parser.add_argument("--snippet", action="store_true", help=help_)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the case, print what came of it, and return the exit status."""
+    """Run the case, print the result, and return the exit status."""
     case = parse(args.descriptor)
     if args.program:
         with program_of(args) as program:
@@ -48,12 +51,11 @@ def run(args: argparse.Namespace) -> int:
 def _repeated(case: Case, target: Any, args: argparse.Namespace) -> int:
     function = function_of(target, case.op, case.direction)
     if function is None:
-        given = args.target or args.program
-        refuse(OptionError, "repro", "TARGET", f"something with a function {case.function}", given)
+        refuse_argument("TARGET", f"a target with the function {case.function}", args.target or args.program)
     tester = Tester(function, declaration_of(target, None))
     verdict = tester.verdict(case)
     if not isinstance(verdict, str) and not verdict.finding:
-        verdict = tester.verdict(case)  # which shows a buffer that is returned again
+        verdict = tester.verdict(case)  # the second call shows whether the target returns the same memory again
     finding = None if isinstance(verdict, str) else verdict.finding
     side = side_by_side(case, function, tester.declares)
     if args.snippet:
@@ -81,7 +83,7 @@ def _print(console: Console, case: Case, side: SideBySide, said: str) -> None:
 
 
 class _Odd:
-    """A result that is not of the shape or dtype that it should have, which then stand beside it."""
+    """A result of the wrong shape or dtype, printed with both."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -93,7 +95,7 @@ class _Odd:
 
 
 def _print_value(console: Console, label: str, value: Any) -> None:
-    """On the line of its label if it fits there, else on lines below."""
+    """Print a value on the line of its label if it fits, and otherwise on the lines below."""
     text = _text(value, console.width - 4)
     line = f"{label} {' '.join(text.split())}"
     if len(line) > console.width and isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""A report as a table in the terminal; without one, the same as plain text."""
+"""A report as a table in the terminal, or as plain text if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ STYLES = {
 }
 PIPED_WIDTH = 160
 NUMBERS = ("cases", "unsupported", "max |error|/bound", "median", "seconds")
-LEFT_OUT = ((), ("seconds",), ("seconds", "median"), ("seconds", "median", "unsupported"))  # the first that fits
+# columns that are left out on a narrow terminal; the first entry that makes the table fit is taken
+LEFT_OUT = ((), ("seconds",), ("seconds", "median"), ("seconds", "median", "unsupported"))
 SHORTEST_NAME, BOUNDLESS = 20, 1000
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Print rows, then every failure with its smallest case, then what is left to say."""
+    """Print the rows, then every failure with its smallest case, then remarks and the verdict."""
     if not console.is_terminal:
         console = Console(file=console.file, width=PIPED_WIDTH)
     _print_table(console, report)
@@ -49,13 +50,16 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def _say(console: Console, *parts: str | tuple[str, str]) -> None:
-    """Print text, in styles, as it is but for what would garble a terminal."""
+    """Print text in styles; characters that would garble a terminal are printed as escapes."""
     shown = [visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts]
     console.print(Text.assemble(*shown), soft_wrap=True)
 
 
 def _print_table(console: Console, report: Report) -> None:
-    """No number is cut off: columns are left out, then names folded, then it is wider than the terminal."""
+    """Print the table without cutting off a number.
+
+    If it does not fit, columns are left out; then names are folded; then the table is wider than the terminal.
+    """
     for left_out in LEFT_OUT:
         table = _table(report, left_out)
         excess = console.measure(table, options=console.options.update(width=BOUNDLESS)).maximum - console.width
@@ -74,7 +78,7 @@ def _print_table(console: Console, report: Report) -> None:
 def _title(report: Report) -> str:
     dtypes = list(dict.fromkeys(result.dtype for result in report.results))
     alone = f"{dtypes[0]}, " if len(dtypes) == 1 else ""
-    return f"{report.target}, {alone}{report.max_examples} drawn cases a row, seed {report.seed}"
+    return f"{report.target}, {alone}{report.max_examples} drawn cases per row, seed {report.seed}"
 
 
 def _table(report: Report, left_out: tuple[str, ...]) -> Table:
@@ -103,7 +107,7 @@ def _numbers(result: Result) -> dict[str, str]:
 
 
 def _print_failure(console: Console, result: Result, alike: list[Failure], target: str) -> None:
-    """Print the first of failures that look alike, and in which data modes the others are."""
+    """Print the first of several failures that look alike, and name the data modes of the others."""
     failure, *others = alike
     console.print()
     _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {failure.finding.message}")
@@ -111,19 +115,25 @@ def _print_failure(console: Console, result: Result, alike: list[Failure], targe
         _say(console, f"  It behaves {failure.hint}.")
     if others:
         modes = ", ".join(other.case.mode for other in others)
-        _say(console, f"  With {failure.case.mode} data; with {modes} data too.")
+        _say(console, f"  It fails with {failure.case.mode} data, and also with {modes} data.")
     _say(console, f"  {failure.command(target)}")
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    """Why cases were not supported, and observations; each once."""
+    """Why functions are missing or cases were not supported, and observations, each once."""
+    if report.results and all(result.status == "not implemented" for result in report.results):
+        yield f"{report.target} has no function to check: functions are found by name, such as {report.results[0].op}"
     reasons: Counter[str] = Counter()
     for result in report.results:
         reasons.update(result.unsupported)
     for reason, cases in most_frequent(reasons).items():
-        yield f"not supported: {reason} ({cases} cases)"
+        yield f"not supported: {reason} ({_cases(cases)})"
     for result in report.results:
         for note in sorted(result.notes):
             yield f"{result.name} {result.dtype}: {note}"
         for reason, (deviating, passing) in result.known.items():
-            yield f"known deviation in {result.name} {result.dtype}: {reason} ({deviating + passing} cases)"
+            yield f"known deviation in {result.name} {result.dtype}: {reason} ({_cases(deviating + passing)})"
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"

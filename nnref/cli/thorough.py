@@ -1,4 +1,4 @@
-"""``nnref thorough``: so many cases on targets held to be right, for a bound must never be wrong."""
+"""``nnref thorough``: many cases on targets that are taken to be correct, because a bound must never be wrong."""
 
 from __future__ import annotations
 
@@ -13,42 +13,40 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
-from ..errors import OptionError, refuse
 from ..oracle.campaign.conform import conform
-from ..oracle.dtypes import DTYPES
 from ..oracle.report.report import Report
-from ..oracle.targets.resolve import BUILT_IN, FRAMEWORKS, installed_frameworks
+from ..oracle.targets.resolve import FRAMEWORKS, installed_frameworks
 from ..oracle.verdict.row import Result
+from .arguments import TARGETS, add_dtype, expect_at_least
 from .table import print_report
 
 __all__ = ["add_parser", "thorough"]
 
-FIRST = 60  # drawn cases a row, to see how many a target supports
-SPARE = 1.05
+FIRST = 60  # drawn cases per row in the first campaign, which shows how many cases the target supports
+SPARE = 1.05  # factor by which more cases are drawn than seem necessary
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``thorough`` to the subcommands of an `argparse` parser."""
     parser = subparsers.add_parser(
         "thorough",
-        help="look for false alarms",
-        description="Judge so many cases of each TARGET, which is held to be right, and print docs/thorough.md. "
-        "Without TARGET, the formulas as plain loops and every framework found installed. Exit status 1 if "
-        "a case fails.",
+        help="look for false alarms on correct targets",
+        description="Judge at least N cases of each TARGET, which is taken to be correct, and print docs/thorough.md. "
+        "Without TARGET, judge the formulas as plain loops and every installed framework. Exit status: 0 if no case "
+        "fails, 1 if one does, 2 if the arguments are invalid.",
     )
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(BUILT_IN)}, or as for nnref check")
-    parser.add_argument("--cases", type=int, default=100_000, metavar="N", help="of each target (default: 100000)")
-    parser.add_argument("--dtype", action="append", choices=DTYPES, help="repeat for several (default: float32)")
-    parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="child processes at once")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=TARGETS)
+    parser.add_argument("--cases", type=int, default=100_000, metavar="N", help="cases per target (default: 100000)")
+    add_dtype(parser)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)")
+    help_ = "number of child processes (default: number of cores)"
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=help_)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge the cases, print the page, and return the exit status."""
-    for name, value in (("--cases", args.cases), ("--jobs", args.jobs)):
-        if value < 1:
-            refuse(OptionError, "thorough", name, "at least 1", value)
+    expect_at_least(1, cases=args.cases, jobs=args.jobs)
     targets = args.targets or ["definition", *installed_frameworks()]
     reports = [thorough(name, args.cases, args.dtype or ["float32"], args.seed, args.jobs) for name in targets]
     chosen = [f"--dtype {dtype}" for dtype in args.dtype or ()]
@@ -61,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def thorough(target: str, cases: int, dtypes: list[str], seed: int = 0, jobs: int = 1) -> Report:
-    """The campaign of a target in which at least so many cases are judged.
+    """Run campaigns of a target until one judges at least `cases` cases; return its report.
 
-    Its `max_examples` says how to run it again: ``nnref check TARGET --examples N``.
+    The report's `max_examples` repeats the campaign: ``nnref check TARGET --examples N``.
     """
     examples = FIRST
     with ThreadPoolExecutor(jobs) as executor:
@@ -74,17 +72,17 @@ def thorough(target: str, cases: int, dtypes: list[str], seed: int = 0, jobs: in
             if judged >= cases or not each:
                 return report
             examples += math.ceil(SPARE * (cases - judged) / each)
-            print(f"{target}: {judged} cases judged, next {examples} drawn cases a row", file=sys.stderr)
+            print(f"{target}: {judged} cases judged; next with {examples} drawn cases per row", file=sys.stderr)
 
 
 def _supported(result: Result) -> float:
-    """How many of a row's cases the target supports, as a share; 0 for a row that does not go on."""
+    """The share of a row's cases that the target supports; 0 for a row that has failed, which does not go on."""
     seen = result.cases + sum(result.unsupported.values())
     return result.cases / seen if seen and not result.failures else 0.0
 
 
 def page(command: str, reports: list[Report], date: datetime.date) -> str:
-    """docs/thorough.md."""
+    """The text of docs/thorough.md."""
     return "\n".join([*_head(command, reports, date), "", *_totals(reports), "", *_rows(reports)]) + "\n"
 
 
@@ -93,8 +91,8 @@ def _head(command: str, reports: list[Report], date: datetime.date) -> Iterator[
     versions |= {r.target: importlib.metadata.version(r.target) for r in reports if r.target in FRAMEWORKS}
     yield "# False alarms"
     yield ""
-    yield "A bound that is derived holds always. So implementations that are right must pass, in every case: the"
-    yield "formulas as plain loops, with another order of summation than nnref's layers, and the frameworks."
+    yield "A derived bound always holds, so a correct implementation must pass in every case. This command checks the"
+    yield "formulas as plain loops, which sum in another order than nnref's layers, and the frameworks:"
     yield ""
     yield f"    {command}"
     yield ""
@@ -102,7 +100,7 @@ def _head(command: str, reports: list[Report], date: datetime.date) -> Iterator[
 
 
 def _totals(reports: list[Report]) -> Iterator[str]:
-    yield "| target | cases judged | failed rows | largest error, in bounds | the same again |"
+    yield "| target | cases judged | failed rows | largest error / bound | command to repeat |"
     yield "| --- | ---: | ---: | ---: | --- |"
     for report in reports:
         dtypes = dict.fromkeys(f" --dtype {result.dtype}" for result in report.results)
@@ -114,7 +112,7 @@ def _totals(reports: list[Report]) -> Iterator[str]:
 
 
 def _rows(reports: list[Report]) -> Iterator[str]:
-    """Cases and largest error of every row, with a pair of columns for each target."""
+    """The cases and the largest error of every row, with two columns per target."""
     yield "| | " + " | ".join(f"{report.target}: cases | largest" for report in reports) + " |"
     yield "| --- |" + " ---: | ---: |" * len(reports)
     for results in zip(*(report.results for report in reports), strict=True):

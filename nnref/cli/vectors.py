@@ -1,4 +1,4 @@
-"""``nnref vectors``: cases as plain files, written for other languages, and what these made of them judged."""
+"""``nnref vectors``: write cases as plain files for other languages, and judge the results."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import OptionError, refuse
-from ..oracle.dtypes import DTYPES
 from ..oracle.exchange.npy import MalformedFile
 from ..oracle.exchange.stored import check_results
 from ..oracle.exchange.vectors import listed, write_vectors
+from .arguments import add_dtype, add_op, refuse_argument
 
 __all__ = ["add_parser"]
 
@@ -22,24 +21,25 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "vectors",
         help="write cases as files, for kernels outside Python",
-        description="Write cases into DIR: inputs, exact results and the bound of every element as .npy files, and a "
-        "case.json that says what is to be computed (docs/vectors.md). With --judge, judge instead the results in DIR; "
-        "exit status 0 if all are right, 1 if one is wrong, 2 if there is none.",
+        description="Write cases into DIR, each into a directory of its own: inputs, exact results and the bound of every "
+        "element as .npy files, and a case.json that says what to compute (see docs/vectors.md). With --judge, judge "
+        "the results in DIR instead. Exit status: 0 if all results are right, 1 if one is wrong, 2 if there is none or the "
+        "arguments are invalid.",
     )
-    parser.add_argument("directory", metavar="DIR", help="a new or empty directory; with --judge, one written before")
-    parser.add_argument("--op", action="append", metavar="NAME", help="an operation; repeat for several (default: all)")
-    parser.add_argument("--dtype", action="append", choices=DTYPES, help="repeat for several (default: float32)")
-    parser.add_argument("--count", type=int, default=20, metavar="N", help="drawn cases of each kind (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
-    parser.add_argument(
-        "--case", action="append", metavar="LINE", help="this case alone, as a report prints it; repeat"
-    )
+    parser.add_argument("directory", metavar="DIR", help="new or empty directory; with --judge, that of the cases")
+    add_op(parser)
+    add_dtype(parser)
+    help_ = "drawn cases per operation, direction and dtype (default: 20)"
+    parser.add_argument("--count", type=int, default=20, metavar="N", help=help_)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the draw (default: 0)")
+    help_ = "write only this case, a line as a report prints it; repeat for several"
+    parser.add_argument("--case", action="append", metavar="LINE", help=help_)
     parser.add_argument("--judge", action="store_true", help="judge the files result_NAME.npy in DIR")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write or judge, say what was done, and return the exit status."""
+    """Write or judge cases, print the counts, and return the exit status."""
     if args.judge:
         return _judged(args.directory)
     dtypes, lines = args.dtype or ("float32",), args.case or ()
@@ -64,6 +64,6 @@ def _judged(directory: str) -> int:
             console.print(f"[bold red]{escape(place.name)}[/] {escape(message)}", soft_wrap=True, highlight=False)
             console.print(f"  {escape(descriptor)}", soft_wrap=True, highlight=False)
     if not counts["passed"] and not counts["failed"]:
-        refuse(OptionError, "vectors", "DIR", "a directory with results, result_NAME.npy beside case.json", directory)
+        refuse_argument("DIR", "a directory with results, result_NAME.npy beside case.json", directory)
     print(f"{directory}: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     return 1 if counts["failed"] else 0

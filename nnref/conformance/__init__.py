@@ -1,4 +1,4 @@
-"""Tests of anybody's layers: ``pytest --pyargs nnref.conformance --nnref-target=TARGET``.
+"""Tests of any implementation: ``pytest --pyargs nnref.conformance --nnref-target=TARGET``.
 
-One test for each operation, direction, dtype and data mode; `nnref.conformance.plugin` makes them.
+There is one test for each operation, direction, dtype and data mode. `nnref.conformance.plugin` makes them.
 """

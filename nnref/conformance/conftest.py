@@ -1,4 +1,4 @@
-"""Without a target there is nothing to collect here."""
+"""Collect a test for each row of the target, and nothing without a target."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore everything, unless a target is given."""
+    """Ignore everything if no target is given."""
     return None if config.getoption("nnref_target", None) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test for each row."""
+    """Make a test for each row."""
     from nnref.conformance.plugin import ROWS
 
     rows = metafunc.config.stash[ROWS]

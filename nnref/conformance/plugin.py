@@ -1,6 +1,6 @@
-"""What the pytest options ask for: a test for each operation, direction, dtype and data mode.
+"""The rows that the pytest options select: one for each operation, direction, dtype and data mode.
 
-The options themselves are in a module of their own, so that a run without them imports nothing of nnref.
+The options are defined in `_nnref_pytest`, so that a run without them imports nothing of nnref.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["ROWS", "Row", "configure"]
 
 @dataclass(frozen=True)
 class Row:
-    """One test; `target` is the name that was given."""
+    """One test. `target` is the name given on the command line."""
 
     task: Task
     target: str
@@ -34,7 +34,7 @@ class Row:
         return f"{task.op}.{task.direction}-{task.dtype}-{task.modes[0]}"
 
     def run(self) -> None:
-        """Search for a case where the target and the reference disagree, and fail at the smallest."""
+        """Search for cases in which the target and the reference disagree, and fail at the smallest one."""
         __tracebackhide__ = True
         result = run_task(self.task)
         if result.failures:
@@ -47,11 +47,11 @@ ROWS = pytest.StashKey[list[Row]]()
 
 
 def configure(config: pytest.Config) -> None:
-    """Load the target and keep a `Row` for each test.
+    """Load the target and store a `Row` for each test in `config.stash`.
 
     Raises
     ------
-    UsageError : an option is unknown, or the target cannot be loaded or has none of the functions.
+    UsageError : an option is invalid, or the target cannot be loaded or has none of the functions.
     """
     name: str = config.getoption("nnref_target")
     examples: int = config.getoption("nnref_examples")
@@ -63,7 +63,7 @@ def configure(config: pytest.Config) -> None:
         tasks = tasks_of(target, config.getoption("nnref_op"), dtypes, examples, config.getoption("nnref_seed"))
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None
-    if not any(function_of(target, task.op, task.direction) for task in tasks):  # all tests would be skipped, and green
+    if not any(function_of(target, task.op, task.direction) for task in tasks):  # otherwise every test would be skipped
         functions = ", ".join(dict.fromkeys(task.op for task in tasks))
         raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
     config.stash[ROWS] = [Row(replace(task, modes=(mode,)), name) for task in tasks for mode in MODES]

@@ -4,5 +4,5 @@ from nnref.conformance.plugin import Row
 
 
 def test_agrees(row: Row) -> None:
-    """On one operation, in one direction, for one dtype, on data of one mode."""
+    """Check one operation, direction, dtype and data mode."""
     row.run()

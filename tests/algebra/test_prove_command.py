@@ -45,7 +45,7 @@ def test_table_of_all_claims(capsys: Captured) -> None:
     printed = capsys.readouterr().out
     assert all(name in printed for name in claims)
     refuted = sum(not claim.holds for claim in claims.values())
-    assert f"{len(claims) - refuted} hold, {refuted} refuted, 0 otherwise than expected" in printed
+    assert f"{len(claims) - refuted} proved, {refuted} refuted, 0 unexpected" in printed
 
 
 def test_named_claims_are_explained(capsys: Captured) -> None:

@@ -118,7 +118,7 @@ def test_a_right_program_is_status_0_with_several_jobs_too(command, capsys, tmp_
         (["repro", RELU, "--command", "'kernels"], "repro: --command must be a program and its arguments"),
         (
             ["repro", RELU, "--command", "sh -c 'read line; echo tanh'"],
-            "repro: TARGET must be something with a function relu",
+            "repro: TARGET must be a target with the function relu",
         ),
     ],
 )

@@ -158,7 +158,7 @@ def test_without_the_extra_its_name_is_told(conformance, pytester):
     pytester.syspathinsert()
     result = conformance("-p", "without", "-p", "no:hypothesispytest")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--nnref-target: hypothesis is not installed*pip install 'nnref?oracle?'*"])
+    result.stderr.fnmatch_lines(["*--nnref-target: hypothesis is not installed*pip install -e '.?oracle?'*"])
 
 
 def test_a_run_that_asks_for_nothing_imports_nothing(pytester):
