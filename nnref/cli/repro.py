@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "repro",
         help="run one case again",
-        description="Run one case on TARGET, in this process, and print its values. Exit status: 0 if it passes or is not "
-        "supported, 1 if it fails, 2 if the arguments are invalid.",
+        description="Run one case on TARGET, in this process, and print its values. Exit status: 0 if it passes or is "
+        "not supported, 1 if it fails, 2 if the arguments are invalid.",
     )
     parser.add_argument("descriptor", metavar="CASE", help="the case as one quoted line, as a report prints it")
     add_target(parser, required=True)

@@ -21,10 +21,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "vectors",
         help="write cases as files, for kernels outside Python",
-        description="Write cases into DIR, each into a directory of its own: inputs, exact results and the bound of every "
-        "element as .npy files, and a case.json that says what to compute (see docs/vectors.md). With --judge, judge "
-        "the results in DIR instead. Exit status: 0 if all results are right, 1 if one is wrong, 2 if there is none or the "
-        "arguments are invalid.",
+        description="Write cases into DIR, each into a directory of its own: inputs, exact results and the bound of "
+        "every element as .npy files, and a case.json that says what to compute (see docs/vectors.md). With --judge, "
+        "judge the results in DIR instead. Exit status: 0 if all results are right, 1 if one is wrong, 2 if there is "
+        "none or the arguments are invalid.",
     )
     parser.add_argument("directory", metavar="DIR", help="new or empty directory; with --judge, that of the cases")
     add_op(parser)
