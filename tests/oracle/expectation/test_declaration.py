@@ -5,15 +5,18 @@ import numpy as np
 import pytest
 
 from nnref.errors import OptionError
-from nnref.oracle import OPERATIONS, Declaration, Disagreement, arrays_of, check, parse
+from nnref.oracle import OPERATIONS, Declaration, Disagreement, arrays_of, cases, check, parse
+from nnref.oracle.cases.case import MODES
+from nnref.oracle.cases.enumerated import enumerated
 from nnref.oracle.diagnosis.hint import DECLARATIONS
 from nnref.oracle.expectation.declaration import CHOICES
 from nnref.oracle.expectation.exact import expectation
+from nnref.oracle.search.search import drawn
 from nnref.oracle.targets.call import call
-from nnref.oracle.targets.resolve import resolve
 from nnref.oracle.verdict.judge import judge
 
 from ...bugs import BUGS
+from ...bugs.registry import RIGHT
 
 ALGORITHMS = [bug for bug in BUGS if bug.right_if]
 
@@ -51,13 +54,58 @@ def flushing(function):
     return on_flush
 
 
-@pytest.mark.parametrize("op", [op for op in OPERATIONS if op != "network"])
-def test_a_target_that_flushes_everywhere_is_right_where_that_is_declared(op):
-    right = resolve("nnref")
-    functions = {"forward": flushing(getattr(right, op))}
-    if "backward" in OPERATIONS[op].directions:
-        functions["backward"] = flushing(getattr(right, f"{op}_backward"))
-    check(op, **functions, declares=Declaration(subnormals="flushed"))
+def assert_right_where_declared(function, op, direction, dtype="float32", modes=MODES, **declared):
+    """There is no finding in any case, of those that every run visits and 200 drawn, where it answers its own way.
+
+    In the other cases its answer is that of the right function, bit by bit. Subnormal numbers get more seeds and no
+    bias: other numbers in a sum hide them.
+    """
+    __tracebackhide__ = True
+    declares, own_way = Declaration(**declared), []
+
+    def visit(case):
+        arrays, options = arrays_of(case)
+        outputs, right = (answer(f, case, arrays, options) for f in (function, getattr(RIGHT, case.function)))
+        if any(its is not None and its.tobytes() != ours.tobytes() for its, ours in zip(outputs, right, strict=True)):
+            own_way.append(case)
+            finding = judge(case, outputs, arrays, expectation(case, arrays, options, declares), declares).finding
+            assert finding is None, f"{case}: {finding.message}"
+        return 0.0
+
+    for case in enumerated(OPERATIONS[op], direction, dtype, modes):
+        visit(case)
+        if case.kind == "subnormal":
+            bare = case.with_field("bias", (0,)) if "bias" in case.geometry else case
+            for seed in range(8):
+                visit(bare.with_seed(seed))
+    drawn(cases(op, direction=direction, dtype=dtype, modes=modes), visit, 200, 0)
+    assert own_way
+
+
+def answer(function, case, arrays, options):
+    given, options = case.operation.arguments(arrays, list(arrays.values()), options)
+    with np.errstate(all="ignore"):
+        outputs = function(*given, **options)
+    return outputs if case.returns_tuple else (outputs,)
+
+
+# a number as small vanishes beside β, or in a sum of exponentials
+UNMOVED = {"batch_norm2d", "batch_norm2d_train", "normalize2d", "softmax_cross_entropy"}
+FLUSHED = [
+    (op.name, direction)
+    for op in OPERATIONS.values()
+    for direction in op.directions
+    if op.name != "network" and not (op.name in UNMOVED and direction == "forward")
+]
+
+
+@pytest.mark.parametrize(("op", "direction"), FLUSHED)
+def test_a_target_that_flushes_everywhere_is_right_where_that_is_declared(op, direction):
+    """Whole numbers have nothing to flush."""
+    function = flushing(getattr(RIGHT, op if direction == "forward" else f"{op}_backward"))
+    assert_right_where_declared(
+        function, op, direction, modes=("normal", "adversarial", "special"), subnormals="flushed"
+    )
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -69,8 +117,7 @@ def test_what_is_no_choice_is_refused(name):
 @pytest.mark.parametrize("bug", ALGORITHMS, ids=[bug.name for bug in ALGORITHMS])
 def test_what_is_right_in_its_way_passes_where_that_is_declared(bug):
     """That each is found where it is not, and named, is `test_the_tests`."""
-    results = check(bug.op, **{bug.direction: bug.function}, dtype=bug.dtype, declares=Declaration(**bug.right_if))
-    assert [result.status for result in results] == ["passed"]
+    assert_right_where_declared(bug.function, bug.op, bug.direction, bug.dtype, **bug.right_if)
 
 
 def test_every_choice_has_a_sentence_for_who_did_not_declare_it():
