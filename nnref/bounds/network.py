@@ -1,32 +1,35 @@
-r"""The bound of a whole network in evaluation, whichever way its linear layers are folded.
+rr"""The bound of a whole network in evaluation mode, whichever way its linear layers are folded.
 
-Layer by layer the rule is: local bound + Jacobian in absolute value × incoming bound. For a folded network it does not
-hold as it stands: merged into a convolution, a batch norm rounds the terms of the convolution's sum, where it would
-otherwise round the sum, which may be smaller by cancellation. So the unit is not the layer but the *run*, a longest
-chain of affine layers (convolutions, batch norms, averages, padding, linear layers, sums of branches of them).
+Layer by layer the rule is: local bound + Jacobian in absolute value × incoming bound. It does not hold as it stands for
+a folded network. Merged into a convolution, a batch norm rounds the terms of the convolution's sum. On its own it
+rounds the sum, which may be smaller by cancellation. So the unit is not the layer but the *run*: a longest chain of
+affine layers (convolutions, batch norms, averages, padding, linear layers, sums of branches of them).
 
-Within a run every result is a sum of monomials, each a product of parameters and at most one pixel of the run's input,
-in every form: layer by layer, with batch norms folded, branches merged, convolutions composed. If a monomial meets at
-most K roundings, the result is off by at most γ_K·M, where M is the run on absolute values: Σ|monomials|. With an
-incoming error e₀ the run is evaluated at a perturbed input, so that M is taken at |x| + e₀, and the result is off by
+Within a run every result is a sum of monomials. Each is a product of parameters and at most one pixel of the run's
+input. That is so in every form: layer by layer, with batch norms folded, branches merged, convolutions composed. If a
+monomial meets at most K roundings, the result is off by at most γ_K·M, where M is the run on absolute values:
+Σ|monomials|. With an incoming error e₀ the run is evaluated at a perturbed input, so M is taken at |x| + e₀, and the
+result is off by
 
     E = |J|·e₀ + γ_K·M + K·η·R        |J|·e₀: the run on e₀ in absolute values, without its offsets
 
-K. A sum of n terms takes n + 2 (one product, n − 1 additions, a bias, a scale), a batch norm 9 (`batch_norm`), a sum
-of b branches b, and its branches' together, for a merged kernel has the taps of all. Composing layers makes one sum of
-as many terms as the first one's input has elements, at most: `size` more for each two layers composed.
+K. A sum of n terms takes n + 2 (one product, n − 1 additions, a bias, a scale), and a batch norm 9 (`batch_norm`). A
+sum of b branches takes b and all that its branches take together, because a merged kernel has the taps of all. Layers
+that are composed make one sum, of at most as many terms as the first one's input has elements: K grows by `size` for
+each two layers.
 η. An underflow somewhere in a product is multiplied by the factors that are still to come: R is M with every factor
-raised to at least 1. In half precision each factor is stored, and rounded then, before it is used.
+raised to at least 1. In half precision each factor is stored, and so rounded, before it is used.
 
-Between runs, from E the e₀ of the next one, by Lipschitz constants in the maximum norm:
+Between runs, Lipschitz constants in the maximum norm give the e₀ of the next run from E:
 
-    ReLU       1, exact; and 0 where x + E ≤ 0, for then both are 0
-    max pool   max over the window of E: |max x̂ − max x| ≤ max |x̂ − x|, for x̂_i ≤ x_i + E_i ≤ max x + max E; exact
-    σ, tanh    σ' ≤ min(σ, 1/4), and 1; their local bound is added: at the perturbed argument, for all of these grow
+    ReLU       1, exact; and 0 where x + E ≤ 0, because both results are 0 there
+    max pool   max over the window of E, exact: |max x̂ − max x| ≤ max E, because x̂_i ≤ x_i + E_i ≤ max x + max E
+    σ          σ' ≤ min(σ, 1/4); the local bound is added, the larger one of x − E and x + E, because it is convex in σ
+    tanh       1; the local bound is added at |x| + E, because it grows with |x|
 
-Exact where all of a run are multiples of a power of two q, and R ≤ 2^bits·q: every partial result is representable
-then, coefficients included, for R bounds them too. q follows from the lowest bits of parameters and input; the root of
-a batch norm must be a power of two.
+Results are exact where all of a run are multiples of a power of two q, and R ≤ 2^bits·q. Then every partial result is
+representable. So are the coefficients, because R bounds them too. q follows from the lowest bits of the parameters and
+the input. The root of a batch norm must be a power of two.
 """
 
 from __future__ import annotations
@@ -239,10 +242,14 @@ class _Bounds:
         return _start(layer(run.value), np.maximum(layer(run.off(self.precision)), 0), run.quantum, run.peak)
 
     def sigmoid(self, layer: Layer, run: _Run) -> _Run:
-        """Lipschitz min(σ, 1/4); σ and with it the local bound grow with x."""
+        """Lipschitz min(σ, 1/4), σ at x + E; the local bound is convex in σ, and so is largest at an end of x ± E."""
         off, form = self._with_moved_argument(run), self.forms["sigmoid"]
-        local = activations.sigmoid(run.value + off, precision=self.precision, sigmoid=form).bound
-        return _start(layer(run.value), off * np.minimum(layer(run.value + off), 1 / 4) + local, 0.0, run.peak)
+        low, high = (
+            activations.sigmoid(x, precision=self.precision, sigmoid=form).bound
+            for x in (run.value - off, run.value + off)
+        )
+        moved = off * np.minimum(layer(run.value + off), 1 / 4)
+        return _start(layer(run.value), moved + np.maximum(low, high), 0.0, run.peak)
 
     def tanh(self, layer: Layer, run: _Run) -> _Run:
         """Lipschitz 1; |tanh| and with it the local bound grow with |x|."""
