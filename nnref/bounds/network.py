@@ -1,4 +1,4 @@
-rr"""The bound of a whole network in evaluation mode, whichever way its linear layers are folded.
+r"""The bound of a whole network in evaluation mode, whichever way its linear layers are folded.
 
 Layer by layer the rule is: local bound + Jacobian in absolute value × incoming bound. It does not hold as it stands for
 a folded network. Merged into a convolution, a batch norm rounds the terms of the convolution's sum. On its own it
