@@ -1,7 +1,7 @@
 """Every bound is sound, for kernels of ours in any precision, and tight: inputs exist that reach a stated share of it.
 
-A bound that is too small fails right kernels, one that is too large passes wrong ones. The share is what the search
-finds on nnref's layers or on the plain loops, whichever is further off; for sums, what the worst order reaches.
+A bound that is too small fails right kernels, one that is too large passes wrong ones. The share is what a drawn case
+reaches on nnref's layers or on the plain loops, whichever is further off; for sums, what the worst order reaches.
 """
 
 import numpy as np
@@ -10,25 +10,29 @@ import pytest
 import nnref
 from nnref.bounds import activations, batch_norm, convolution, pooling
 from nnref.oracle import OPERATIONS, Declaration
-from nnref.oracle.search.search import search
+from nnref.oracle.cases.case import MODES
 from nnref.oracle.targets import definition
+
+from .judged import WITH_ROUNDING, largest_margins
 
 PRECISION = Declaration().precision("float32")
 EXACT = {"max_pool2d", "relu", "relu_backward", "flatten", "flatten_backward", "zero_pad2d", "zero_pad2d_backward"}
 SHARES = {
-    "batch_norm2d": 0.25,
-    "batch_norm2d_backward": 0.15,
-    "batch_norm2d_train": 0.12,
-    "batch_norm2d_train_backward": 0.12,
-    "normalize2d": 0.2,
-    "normalize2d_backward": 0.15,
+    "conv2d": 0.3,
+    "conv2d_backward": 0.3,
+    "batch_norm2d": 0.3,
+    "batch_norm2d_backward": 0.25,
+    "batch_norm2d_train": 0.25,
+    "batch_norm2d_train_backward": 0.15,
+    "normalize2d": 0.5,
+    "normalize2d_backward": 0.5,
     "global_avg_pool2d_backward": 0.3,
     "max_pool2d_backward": 0.2,
-    "sigmoid": 0.2,
+    "sigmoid": 0.25,
     "sigmoid_backward": 0.15,
     "tanh": 0.3,
-    "tanh_backward": 0.1,
-    "softmax_cross_entropy": 0.05,
+    "tanh_backward": 0.12,
+    "softmax_cross_entropy": 0.1,
     "softmax_cross_entropy_backward": 0.1,
 }
 
@@ -39,11 +43,12 @@ def names():
             yield operation.name if direction == "forward" else f"{operation.name}_backward"
 
 
-def result_of(name, target, dtype="float32"):
+def margins(name, **drawing):
     op = name.removesuffix("_backward")
-    return search(
-        getattr(target, name), op, "forward" if op == name else "backward", dtype=dtype, max_examples=150, seed=1
-    )
+    functions = {"nnref": getattr(nnref, name), "definition": getattr(definition, name)}
+    largest, judged = largest_margins(op, "forward" if op == name else "backward", functions, **drawing)
+    assert min(judged.values()) >= 10
+    return largest
 
 
 def test_every_function_has_a_bound():
@@ -51,16 +56,25 @@ def test_every_function_has_a_bound():
         assert hasattr(OPERATIONS[name.removesuffix("_backward")].bounds, name)
 
 
-@pytest.mark.parametrize("name", [n for n in names() if not n.startswith(("fold", "network"))])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sound_on_the_layers(name, dtype):
-    assert result_of(name, nnref, dtype).status == "passed"
+ON_ARRAYS = [name for name in names() if not name.startswith(("fold", "network"))]
 
 
-@pytest.mark.parametrize("name", SHARES)
-def test_tight_enough_to_mean_something(name):
-    reached = max(result_of(name, target).max_margin for target in (nnref, definition))
-    assert SHARES[name] <= reached < 1
+@pytest.mark.parametrize("name", ON_ARRAYS)
+def test_sound_and_tight_enough_to_mean_something(name):
+    largest = margins(name, examples=60)
+    assert SHARES.get(name, 0) <= max(largest.values()) < 1
+    assert name not in EXACT or not any(largest.values())
+
+
+@pytest.mark.parametrize("name", ON_ARRAYS)
+def test_sound_where_rounding_is_rare_or_data_are_special(name):
+    margins(name, examples=12, modes=[mode for mode in MODES if mode not in WITH_ROUNDING])
+
+
+@pytest.mark.parametrize("name", [name for name in ON_ARRAYS if name not in EXACT])
+def test_sound_in_float64(name):
+    """Against 50 digits: fewer cases, and smaller ones."""
+    margins(name, dtype="float64", examples=20, largest=60)
 
 
 def test_exact_operations_have_no_allowance():
