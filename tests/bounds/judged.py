@@ -15,8 +15,11 @@ STRICT = Declaration()
 WITH_ROUNDING = ("normal", "adversarial")
 
 
-def drawn(op, direction, visit, *, examples, dtype="float32", modes=WITH_ROUNDING, largest=600):
-    """Let hypothesis draw cases of at most so many numbers; `visit` returns a margin, towards which it steers."""
+def drawn(op, direction, visit, *, examples, dtype="float32", modes=WITH_ROUNDING, largest=600, **fields):
+    """Let hypothesis draw cases of at most so many numbers; `visit` returns a margin, towards which it steers.
+
+    `fields` are put into the geometry of every case; where that does not fit, the case is left out.
+    """
     for mode in modes:
 
         @hypothesis.seed(f"{op} {direction} {dtype} {mode}")
@@ -29,6 +32,9 @@ def drawn(op, direction, visit, *, examples, dtype="float32", modes=WITH_ROUNDIN
         )
         @hypothesis.given(cases(op, direction=direction, dtype=dtype, modes=(mode,), layouts=("contiguous",)))
         def run(case):
+            case = case.but(geometry=case.geometry | fields)
+            if not case.operation.fits(case.geometry):
+                return
             shapes = (*case.shapes.values(), *case.result_shapes.values())
             if sum(prod(shape) for shape in shapes if shape is not None) <= largest:
                 margin = visit(case)
@@ -51,7 +57,7 @@ def verdicts_of(case, functions, declares=STRICT):
     }
 
 
-def largest_margins(op, direction, functions, *, declares=STRICT, examples=50, fixed=(), **drawing):
+def largest_margins(op, direction, functions, *, declares=STRICT, examples=50, **drawing):
     """Of each function the largest error in bounds, none of which may exceed 1, and how many cases were judged."""
     largest, judged = dict.fromkeys(functions, 0.0), Counter()
 
@@ -64,7 +70,5 @@ def largest_margins(op, direction, functions, *, declares=STRICT, examples=50, f
                 judged[name] += verdict.judged > 0
         return max((verdict.margin for verdict in verdicts.values() if verdict is not None), default=0.0)
 
-    for case in fixed:
-        visit(case)
     drawn(op, direction, visit, examples=examples, **drawing)
     return largest, judged
