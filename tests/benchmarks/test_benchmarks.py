@@ -15,6 +15,7 @@ from benchmarks import __main__ as command
 from benchmarks import exact, layers, oracle
 from benchmarks.page import page
 from benchmarks.turns import take_turns
+from nnref.oracle import OPERATIONS
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,11 @@ def test_the_command_prints_what_it_wrote(figures, tmp_path, capsys):
 
 
 def test_the_page_in_the_documentation_has_these_tables(figures):
-    """All of its text but the figures themselves."""
+    """All of its text but the figures themselves; an operation may be newer than the page."""
     written = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert skeleton(written) == skeleton(page(figures))
+    older, today = skeleton(written), skeleton(page(figures))
+    newer = {f" {op} " for op in OPERATIONS} - set(older)
+    assert older == [line for line in today if line not in newer]
     assert re.search(r"^\d{4}-\d\d-\d\d; python .*nnref .*numpy .*torch ", written, re.MULTILINE)
 
 

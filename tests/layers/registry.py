@@ -245,8 +245,9 @@ def max_pool2d_cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def any_shape_cases(draw: st.DrawFn) -> Case:
-    return Case({"x": draw(st.lists(ONE_TO_THREE, min_size=1, max_size=4).map(tuple))}, {}, draw(SEEDS))
+def any_shape_cases(draw: st.DrawFn, **options: st.SearchStrategy[Any]) -> Case:
+    shape = draw(st.lists(ONE_TO_THREE, min_size=1, max_size=4).map(tuple))
+    return Case({"x": shape}, {name: draw(values) for name, values in options.items()}, draw(SEEDS))
 
 
 @st.composite

@@ -108,6 +108,36 @@ def test_a_batch_is_its_samples_one_by_one(row, data):
         assert_agree(row, case, got, expected)
 
 
+# refusals; of options, the table in tests/test_bad_calls.py
+
+
+@every_row
+@every_draw
+def test_what_is_not_an_array_is_refused(row, data):
+    arrays, options, _ = prepared(row, data.draw(row.cases))
+    _, *others = arrays.values()
+    with pytest.raises(nnref.DTypeError, match=rf"^{row.name}: x must be an array of .*, got list$"):
+        row.forward([1.0], *others, **options)
+
+
+@every_row
+@every_draw
+def test_a_cotangent_of_another_shape_is_refused(row, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases))
+    with pytest.raises(nnref.ShapeError, match=rf"^{row.name}_backward: dy must be .*, got shape "):
+        row.backward(np.stack([dy, dy]), *arrays.values(), **options)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.layer], ids=lambda row: row.name)
+@every_draw
+def test_a_backward_before_any_forward_is_refused(row, data):
+    arrays, options, dy = prepared(row, data.draw(row.cases))
+    options.pop("target", None)
+    message = rf"^{row.layer.__name__}.backward: forward must be called first, got no input yet$"
+    with pytest.raises(nnref.StateError, match=message):
+        row.bind(arrays, options).backward(dy)
+
+
 # dtypes
 
 

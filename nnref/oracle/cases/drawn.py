@@ -1,9 +1,8 @@
-"""Cases drawn by hypothesis: `cases("conv2d")` is a strategy for anybody's tests.
+"""Cases drawn by hypothesis: `cases("conv2d")` is a strategy for any test.
 
-Sizes come in classes, because bugs do: everything small; a long row or column, across the widths of vector registers;
-many channels, across the tiles of a matrix product; many samples, across the blocks of a batch. Images are drawn as
-what they have beyond the kernel's reach, so that every draw is valid and a kernel as large as its padded image is
-common.
+Sizes are drawn by class, because bugs depend on the class: all sizes small; a long row or column, beyond a vector
+register; many channels, beyond a tile of a matrix product; many samples, beyond a block of a batch. An image is drawn
+as its excess over the reach of the kernel. So every draw is valid, and kernels as large as the padded image are common.
 """
 
 from __future__ import annotations
@@ -46,18 +45,18 @@ def cases(
     modes: Sequence[str] = MODES,
     layouts: Sequence[str] = LAYOUTS,
 ) -> st.SearchStrategy[Case]:
-    """A strategy for cases of one operation; `nnref.oracle.arrays_of(case)` makes the arrays.
+    """A strategy for cases of one operation. `nnref.oracle.arrays_of(case)` makes the arrays.
 
     Parameters
     ----------
     op : name of an operation, such as "conv2d"
     direction : "forward", "backward" or None for either
-    dtype : of all arrays
-    modes, layouts : what to choose from
+    dtype : dtype of all arrays
+    modes, layouts : data modes and memory layouts to choose from
 
     Raises
     ------
-    OptionError : one of them is unknown.
+    OptionError : an argument is not one of the known values.
 
     >>> from hypothesis import find
     >>> print(find(cases("relu", direction="forward"), lambda case: case.geometry["W"][0] > 1).op)
@@ -96,7 +95,7 @@ def _cases(
 
 
 def _geometry(draw: Draw, operation: Operation) -> Geometry:
-    """Every field of the operation, valid by construction but for output padding and a transpose's crop."""
+    """All fields of the operation. Only output padding and the padding of a transposed convolution may not fit."""
     size, fields = draw(SIZES), operation.least
     drawn = {name: _field(draw, name, size) for name in fields if name not in ("H", "W")}
     g: Geometry = {name: tuple(map(max, value, fields[name])) for name, value in drawn.items()}
@@ -117,7 +116,7 @@ def _geometry(draw: Draw, operation: Operation) -> Geometry:
 
 
 def _fitting(operation: Operation, g: Geometry) -> tuple[int, ...]:
-    """The layers of a network, without those that do not fit where they are."""
+    """The layers of a network, without the layers that do not accept their input."""
     kept = [0] * len(g["layers"])
     for position, code in enumerate(g["layers"]):
         kept[position] = code
@@ -143,12 +142,12 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
     if name == "N":
         return (draw(SAMPLES[size]) if size in SAMPLES else 1,)
     if name in CHOICES:
-        return (draw(st.integers(0, CHOICES[name] - 1)),)
+        return (draw(st.integers(0, len(CHOICES[name]) - 1)),)
     return (draw(ONE_TO_THREE),)
 
 
 def _extent(draw: Draw, g: Geometry, axis: int, long: bool) -> int:
-    """Image extent: at least the kernel's reach less the padding, at least 1."""
+    """Extent of the image: at least 1, and at least the reach of the kernel minus the padding."""
     least = 1
     if "kernel" in g and "output_padding" not in g:
         reach = g.get("dilation", (1, 1))[axis] * (g["kernel"][axis] - 1) + 1
@@ -157,7 +156,7 @@ def _extent(draw: Draw, g: Geometry, axis: int, long: bool) -> int:
 
 
 def _widen(draw: Draw, g: Geometry) -> None:
-    """Many channels on one side, few of everything else."""
+    """Make one number of channels large."""
     many = draw(CHANNELS)
     if "Cg" in g and "Kg" in g:
         side = draw(st.sampled_from(("Cg", "Kg", "groups")))

@@ -1,4 +1,4 @@
-"""Activations, and the loss."""
+"""Activations and the loss."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from ...bounds import activations
 from .operation import IMAGE, Operation, image, of_products, per_channel
 
-__all__ = ["RELU", "SIGMOID", "SOFTMAX_CROSS_ENTROPY", "TANH"]
+__all__ = ["ROWS"]
 
 
 def _classes(raw: Any, shapes: Any) -> dict[str, Any]:
-    """The right class of every sample: (N,) integers."""
+    """The target class of every sample: (N,) integers."""
     samples, classes = shapes["x"]
     return {"target": raw.below(classes, (samples,))}
 
@@ -23,16 +23,18 @@ def _elementwise(name: str, **unusual: Any) -> Operation:
     )
 
 
-SIGMOID = _elementwise("sigmoid")
-TANH = _elementwise("tanh")
-RELU = _elementwise("relu", selects=True, quantum=of_products)
-SOFTMAX_CROSS_ENTROPY = Operation(
-    name="softmax_cross_entropy",
-    least={"N": (1,), "C": (1,), "sum": (0,)},
-    shapes=lambda g: {"x": (g["N"][0], g["C"][0])},
-    output=lambda g: (),
-    options=lambda g: {"reduction": "sum" if g["sum"][0] else "mean"},
-    bounds=activations,
-    unordered=True,
-    drawn_options=_classes,
+ROWS = (
+    _elementwise("sigmoid"),
+    _elementwise("tanh"),
+    _elementwise("relu", selects=True, quantum=of_products),
+    Operation(
+        name="softmax_cross_entropy",
+        least={"N": (1,), "C": (1,), "sum": (0,)},
+        shapes=lambda g: {"x": (g["N"][0], g["C"][0])},
+        output=lambda g: (),
+        options=lambda g: {"reduction": "sum" if g["sum"][0] else "mean"},
+        bounds=activations,
+        unordered=True,
+        drawn_options=_classes,
+    ),
 )

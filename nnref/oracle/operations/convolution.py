@@ -7,7 +7,7 @@ from typing import Any
 from ...bounds import convolution
 from .operation import IMAGE, Geometry, Operation, Shape, image, of_products, padding_of, window_grid
 
-__all__ = ["CONV2D", "CONV_TRANSPOSE2D", "DEPTHWISE_CONV2D", "LINEAR"]
+__all__ = ["ROWS"]
 
 GROUPED = {"N": (0,), "groups": (1,), "Cg": (1,), "Kg": (1,), "H": (1,), "W": (1,)}
 WINDOW = {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "bias": (0,)}
@@ -56,7 +56,7 @@ def _padded(g: Geometry) -> bool:
 
 
 def _special(g: Geometry, direction: str) -> tuple[str, ...]:
-    """Padding, which an implementation may store and multiply, has to meet finite numbers."""
+    """With padding, the weight and dy stay finite, because an implementation may multiply them with stored zeros."""
     return ("x",) if _padded(g) else ("x", "dy")
 
 
@@ -70,49 +70,51 @@ def _whole_weight(g: Geometry, direction: str) -> bool:
     return direction == "forward" and not _padded(g)
 
 
-CONV2D = Operation(
-    name="conv2d",
-    least=GROUPED | WINDOW,
-    shapes=_grouped_shapes,
-    output=lambda g: (g["N"][0], g["groups"][0] * g["Kg"][0], *window_grid(g)),
-    options=lambda g: _window_options(g) | {"groups": g["groups"][0]},
-    bounds=convolution,
-    quantum=of_products,
-    windowed=True,
-    special=_special,
-    whole_weight=_whole_weight,
-)
-DEPTHWISE_CONV2D = Operation(
-    name="depthwise_conv2d",
-    least={**IMAGE, "M": (1,)} | WINDOW,
-    shapes=_depthwise_shapes,
-    output=lambda g: (g["N"][0], g["C"][0] * g["M"][0], *window_grid(g)),
-    options=_window_options,
-    bounds=convolution,
-    quantum=of_products,
-    windowed=True,
-    special=_special,
-    whole_weight=_whole_weight,
-)
-CONV_TRANSPOSE2D = Operation(
-    name="conv_transpose2d",
-    least=GROUPED | WINDOW | {"output_padding": (0, 0)},
-    shapes=_transpose_shapes,
-    output=_transpose_output,
-    options=lambda g: _window_options(g) | {"output_padding": g["output_padding"], "groups": g["groups"][0]},
-    bounds=convolution,
-    quantum=of_products,
-    windowed=True,
-    special=_special_transpose,
-    whole_weight=lambda g, direction: direction == "backward" and not _padded(g),  # where no dy is padded
-)
-LINEAR = Operation(
-    name="linear",
-    least={"N": (0,), "C": (1,), "K": (1,), "bias": (0,)},
-    shapes=_linear_shapes,
-    output=lambda g: (g["N"][0], g["K"][0]),
-    bounds=convolution,
-    quantum=of_products,
-    special=lambda g, direction: ("x", "dy"),
-    whole_weight=lambda g, direction: True,
+ROWS = (
+    Operation(
+        name="conv2d",
+        least=GROUPED | WINDOW,
+        shapes=_grouped_shapes,
+        output=lambda g: (g["N"][0], g["groups"][0] * g["Kg"][0], *window_grid(g)),
+        options=lambda g: _window_options(g) | {"groups": g["groups"][0]},
+        bounds=convolution,
+        quantum=of_products,
+        windowed=True,
+        special=_special,
+        whole_weight=_whole_weight,
+    ),
+    Operation(
+        name="depthwise_conv2d",
+        least={**IMAGE, "M": (1,)} | WINDOW,
+        shapes=_depthwise_shapes,
+        output=lambda g: (g["N"][0], g["C"][0] * g["M"][0], *window_grid(g)),
+        options=_window_options,
+        bounds=convolution,
+        quantum=of_products,
+        windowed=True,
+        special=_special,
+        whole_weight=_whole_weight,
+    ),
+    Operation(
+        name="conv_transpose2d",
+        least=GROUPED | WINDOW | {"output_padding": (0, 0)},
+        shapes=_transpose_shapes,
+        output=_transpose_output,
+        options=lambda g: _window_options(g) | {"output_padding": g["output_padding"], "groups": g["groups"][0]},
+        bounds=convolution,
+        quantum=of_products,
+        windowed=True,
+        special=_special_transpose,
+        whole_weight=lambda g, direction: direction == "backward" and not _padded(g),  # only then is dy not padded
+    ),
+    Operation(
+        name="linear",
+        least={"N": (0,), "C": (1,), "K": (1,), "bias": (0,)},
+        shapes=_linear_shapes,
+        output=lambda g: (g["N"][0], g["K"][0]),
+        bounds=convolution,
+        quantum=of_products,
+        special=lambda g, direction: ("x", "dy"),
+        whole_weight=lambda g, direction: True,
+    ),
 )

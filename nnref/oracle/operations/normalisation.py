@@ -1,4 +1,4 @@
-"""Batch normalisation, and folding it into a convolution."""
+"""Batch normalisation, and its fold into a convolution."""
 
 from __future__ import annotations
 
@@ -22,13 +22,7 @@ from .operation import (
     per_channel,
 )
 
-__all__ = [
-    "BATCH_NORM2D",
-    "BATCH_NORM2D_TRAIN",
-    "FOLD_CONV_BATCH_NORM",
-    "FOLD_CONV_TRANSPOSE_BATCH_NORM",
-    "NORMALIZE2D",
-]
+__all__ = ["ROWS"]
 
 FOLD = {"kernel": (1, 1), "bias": (0,), "eps": (0,)}
 STATISTICS = ("gamma", "beta", "mean", "var")
@@ -47,7 +41,7 @@ def _of_batch(g: Geometry, fine: float) -> float | None:
 
 
 def _make_batch_exact(raw: Any, arrays: dict[str, Any], options: dict[str, Any]) -> None:
-    """Half of the values of a channel at μ + s, half at μ − s, in random places: then σ² = s²."""
+    """Set half of the values of a channel to μ + s and half to μ − s, in random places. Then σ² = s²."""
     spread, options["eps"] = SPREADS[raw.one(len(SPREADS))]
     n, c, height, width = arrays["x"].shape
     count = n * height * width
@@ -81,58 +75,60 @@ def _folded(kind: Any, fuse: Any) -> Any:
     return run
 
 
-BATCH_NORM2D = Operation(
-    name="batch_norm2d",
-    least=IMAGE | EPS_FIELD,
-    shapes=per_channel(*STATISTICS),
-    output=image,
-    options=eps_option,
-    bounds=batch_norm,
-    quantum=_of_scaled,
-)
-BATCH_NORM2D_TRAIN = Operation(
-    name="batch_norm2d_train",
-    least=IMAGE | EPS_FIELD,
-    shapes=per_channel("gamma", "beta"),
-    output=image,
-    options=eps_option,
-    bounds=batch_norm,
-    quantum=_of_batch,
-    unordered=True,
-    exact_data=_make_batch_exact,
-)
-NORMALIZE2D = Operation(
-    name="normalize2d",
-    least=IMAGE,
-    shapes=per_channel("gamma", "beta", "mean", "inv_std"),
-    output=image,
-    bounds=batch_norm,
-    quantum=_of_scaled,
-)
-FOLD_CONV_BATCH_NORM = Operation(
-    name="fold_conv_batch_norm",
-    least={"K": (1,), "Cg": (1,)} | FOLD,
-    shapes=_fold_shapes,
-    output=lambda g: (),
-    results=lambda g: {"weight": _fold_shapes(g)["weight"], "bias": g["K"]},
-    options=eps_option,
-    bounds=batch_norm,
-    quantum=_of_scaled,
-    forward_only=True,
-    run=_folded(nnref.Conv2d, fuse_conv_batch_norm),
-)
-FOLD_CONV_TRANSPOSE_BATCH_NORM = Operation(
-    name="fold_conv_transpose_batch_norm",
-    least={"groups": (1,), "Kg": (1,), "Cg": (1,)} | FOLD,
-    shapes=_fold_transpose_shapes,
-    output=lambda g: (),
-    results=lambda g: {
-        "weight": _fold_transpose_shapes(g)["weight"],
-        "bias": (g["groups"][0] * g["Cg"][0],),
-    },
-    options=lambda g: eps_option(g) | {"groups": g["groups"][0]},
-    bounds=batch_norm,
-    quantum=_of_scaled,
-    forward_only=True,
-    run=_folded(nnref.ConvTranspose2d, fuse_conv_transpose_batch_norm),
+ROWS = (
+    Operation(
+        name="batch_norm2d",
+        least=IMAGE | EPS_FIELD,
+        shapes=per_channel(*STATISTICS),
+        output=image,
+        options=eps_option,
+        bounds=batch_norm,
+        quantum=_of_scaled,
+    ),
+    Operation(
+        name="batch_norm2d_train",
+        least=IMAGE | EPS_FIELD,
+        shapes=per_channel("gamma", "beta"),
+        output=image,
+        options=eps_option,
+        bounds=batch_norm,
+        quantum=_of_batch,
+        unordered=True,
+        exact_data=_make_batch_exact,
+    ),
+    Operation(
+        name="normalize2d",
+        least=IMAGE,
+        shapes=per_channel("gamma", "beta", "mean", "inv_std"),
+        output=image,
+        bounds=batch_norm,
+        quantum=_of_scaled,
+    ),
+    Operation(
+        name="fold_conv_batch_norm",
+        least={"K": (1,), "Cg": (1,)} | FOLD,
+        shapes=_fold_shapes,
+        output=lambda g: (),
+        results=lambda g: {"weight": _fold_shapes(g)["weight"], "bias": g["K"]},
+        options=eps_option,
+        bounds=batch_norm,
+        quantum=_of_scaled,
+        forward_only=True,
+        run=_folded(nnref.Conv2d, fuse_conv_batch_norm),
+    ),
+    Operation(
+        name="fold_conv_transpose_batch_norm",
+        least={"groups": (1,), "Kg": (1,), "Cg": (1,)} | FOLD,
+        shapes=_fold_transpose_shapes,
+        output=lambda g: (),
+        results=lambda g: {
+            "weight": _fold_transpose_shapes(g)["weight"],
+            "bias": (g["groups"][0] * g["Cg"][0],),
+        },
+        options=lambda g: eps_option(g) | {"groups": g["groups"][0]},
+        bounds=batch_norm,
+        quantum=_of_scaled,
+        forward_only=True,
+        run=_folded(nnref.ConvTranspose2d, fuse_conv_transpose_batch_norm),
+    ),
 )

@@ -1,4 +1,4 @@
-"""What the oracle knows of one operation: a row of the registry, and what rows are made of."""
+"""What the oracle knows about one operation: a row of the registry, and the parts that rows share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ import nnref
 from ...errors import ShapeError
 from ...windows import count_windows
 
-__all__ = ["CHOICES", "EPS", "EPS_FIELD", "IMAGE", "Geometry", "Operation", "Shape", "padding_of", "per_channel"]
+__all__ = [
+    "CHOICES",
+    "EPS",
+    "EPS_FIELD",
+    "IMAGE",
+    "Geometry",
+    "Operation",
+    "Shape",
+    "choice",
+    "padding_of",
+    "per_channel",
+]
 
 Geometry = dict[str, tuple[int, ...]]
 Shape = tuple[int, ...]
@@ -19,8 +30,15 @@ Shapes = dict[str, "Shape | None"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 EPS = (1e-5, 1e-3, 1e-2, 1e-4, 1e-7)  # what the field `eps` points at
-# fields that are no sizes but choices, with how many there are
-CHOICES = {"bias": 2, "ceil_mode": 2, "count_include_pad": 2, "sum": 2, "eps": len(EPS)}
+FLAG = (False, True)
+# fields that are not sizes but choices -> the values to choose from
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "bias": FLAG,
+    "ceil_mode": FLAG,
+    "count_include_pad": FLAG,
+    "sum": FLAG,
+    "eps": EPS,
+}
 IMAGE = {"N": (0,), "C": (1,), "H": (1,), "W": (1,)}
 EPS_FIELD = {"eps": (0,)}
 MAY_BE_SPECIAL = ("x", "dy", "weight")
@@ -36,31 +54,30 @@ def _no_quantum(g: Geometry, fine: float) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One row. The first five attributes are what every operation has; the others say what is unusual about it.
+    """One row. Every operation has the first five attributes. The others say what is unusual about it.
 
     Attributes
     ----------
-    name : of the function in nnref and in a target
-    least : the smallest value of every field, in the order in which a failing case shrinks
+    name : name of the function, in nnref and in a target
+    least : field -> its smallest value, in the order in which a failing case shrinks
     shapes : geometry -> array name -> shape, None for an absent bias
-    output : geometry -> shape of the result; less than 1 somewhere where the operation accepts no such geometry
-    bounds : the module that has a bound of the same name, and of the gradient's
+    output : geometry -> shape of the result; an extent is less than 1 if the operation does not accept the geometry
+    bounds : module with the bounds of the function and of its gradient, under the same names
     options : geometry -> keyword arguments in canonical form
-    quantum : geometry and the step of the data -> a number of which every intermediate result of a correct
-        implementation is a multiple, on data of that step; None where there is none. Then whole numbers have no zero
-        tolerance
-    results : geometry -> result name -> shape, where the forward function returns a tuple; None for a single "y"
-    forward_only : whether there is no backward
-    windowed : whether a kernel slides, so that small geometries are enumerated
+    quantum : geometry and step of the data -> a number such that every intermediate result of a correct implementation
+        is a multiple of it; None if there is no such number, and then whole numbers have no zero tolerance
+    results : geometry -> result name -> shape, if the forward function returns a tuple; None for a single "y"
+    forward_only : whether the operation has no backward
+    windowed : whether a kernel slides over an image, so that small geometries are enumerated
     selects : whether every result is one of the inputs or 0, so that nothing is rounded
-    unordered : whether terms that are not finite may give NaN or ∞, by the order in which they are added
-    lowest : what a whole image may be filled with; −∞ where the operation is defined there
+    unordered : whether the order of summation decides if terms that are not finite give NaN or ∞
+    lowest : value that may fill a whole image: −∞ if the operation is defined there, otherwise 0
     special : geometry and direction -> those of "x", "dy" and "weight" in which a NaN or an infinity has one meaning
-    whole_weight : geometry and direction -> whether every result takes in the weight whole and nothing padded
+    whole_weight : geometry and direction -> whether every result depends on the whole weight and not on padding
     drawn_options : random bits and shapes -> options that are arrays
-    exact_data : random bits, arrays and options -> changes them so that what is rational has an exact root
-    assemble : arrays by name and options -> what a target is called with instead, by position
-    run : how nnref computes it, where that is not its function of that name
+    exact_data : function of random bits, arrays and options that changes them so that square roots are exact
+    assemble : arrays by name and options -> the positional arguments that a target is called with instead
+    run : how nnref computes the operation, if not by its function of that name
     """
 
     name: str
@@ -85,7 +102,7 @@ class Operation:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Forward, and backward where there is one."""
+        """The directions of the operation."""
         return ("forward",) if self.forward_only else ("forward", "backward")
 
     def fits(self, geometry: Geometry) -> bool:
@@ -96,7 +113,7 @@ class Operation:
             return False
 
     def arguments(self, names: Iterable[str], arrays: Sequence[Any], options: dict[str, Any]) -> Arguments:
-        """What a target's function is called with: by position, by keyword."""
+        """The arguments of a target's function: positional ones and keywords."""
         if self.assemble is None:
             return tuple(arrays), options
         return self.assemble(dict(zip(names, arrays, strict=True)), **options), {}
@@ -112,7 +129,7 @@ class Operation:
         return {"y": self.output(geometry)} if self.results is None else self.results(geometry)
 
     def evaluate(self, function: str, names: Iterable[str], arrays: Sequence[Any], options: dict[str, Any]) -> Any:
-        """What nnref computes, in the arithmetic of the arrays: a tuple of results."""
+        """The results that nnref computes in the arithmetic of the arrays, as a tuple."""
         by_position, by_keyword = self.arguments(names, arrays, options)
         result = (self.run or getattr(nnref, function))(*by_position, **by_keyword)
         return result if isinstance(result, tuple) else (result,)
@@ -124,7 +141,7 @@ def image(g: Geometry) -> Shape:
 
 
 def per_channel(*names: str) -> Callable[[Geometry], Shapes]:
-    """Shapes of an image `x` and of parameters with a number for every channel."""
+    """Shapes of an image `x` and of parameters with one number per channel."""
 
     def shapes(g: Geometry) -> Shapes:
         return {"x": image(g), **dict.fromkeys(names, g["C"])}
@@ -139,7 +156,7 @@ def padding_of(g: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def window_grid(g: Geometry, ceil_mode: bool = False) -> Shape:
-    """Output extents (Ho, Wo); less than 1 where no window fits."""
+    """Output extents (Ho, Wo); an extent is less than 1 if no window fits."""
     out = []
     for axis, size in enumerate((g["H"][0], g["W"][0])):
         extent = g.get("dilation", (1, 1))[axis] * (g["kernel"][axis] - 1) + 1
@@ -147,16 +164,21 @@ def window_grid(g: Geometry, ceil_mode: bool = False) -> Shape:
     return tuple(out)
 
 
+def choice(g: Geometry, name: str) -> Any:
+    """The value that a field of `CHOICES` points at."""
+    return CHOICES[name][g[name][0] % len(CHOICES[name])]
+
+
 def eps_option(g: Geometry) -> dict[str, Any]:
-    """The field `eps` as the option."""
-    return {"eps": EPS[g["eps"][0] % len(EPS)]}
+    """The option `eps` that the field `eps` selects."""
+    return {"eps": choice(g, "eps")}
 
 
 def of_products(g: Geometry, fine: float) -> float | None:
-    """The quantum of sums of products of two numbers."""
+    """The quantum of sums of products of two numbers, each a multiple of `fine`."""
     return fine**2
 
 
 def is_power_of_two(n: int) -> bool:
-    """Whether a division by n is exact."""
+    """Whether n is a power of two, so that a division by n is exact."""
     return n & (n - 1) == 0

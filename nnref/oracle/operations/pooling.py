@@ -1,4 +1,4 @@
-"""Pooling, and layers that only move numbers."""
+"""Pooling, and layers that only move values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .operation import (
     window_grid,
 )
 
-__all__ = ["AVG_POOL2D", "FLATTEN", "GLOBAL_AVG_POOL2D", "MAX_POOL2D", "ZERO_PAD2D"]
+__all__ = ["ROWS"]
 
 POOL = {**IMAGE, "kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0)}
 
@@ -43,52 +43,54 @@ def _of_global_averages(g: Geometry, fine: float) -> float | None:
     return fine / pixels if is_power_of_two(pixels) else None
 
 
-AVG_POOL2D = Operation(
-    name="avg_pool2d",
-    least=POOL | {"ceil_mode": (0,), "count_include_pad": (0,)},
-    shapes=per_channel(),
-    output=_output,
-    options=lambda g: _options(g) | {"count_include_pad": bool(g["count_include_pad"][0])},
-    bounds=pooling,
-    quantum=_of_averages,
-    windowed=True,
-)
-MAX_POOL2D = Operation(
-    name="max_pool2d",
-    least=POOL | {"dilation": (1, 1), "ceil_mode": (0,)},
-    shapes=per_channel(),
-    output=_output,
-    options=lambda g: _options(g) | {"dilation": g["dilation"]},
-    bounds=pooling,
-    quantum=of_products,
-    windowed=True,
-    selects=True,
-    lowest=-inf,
-)
-GLOBAL_AVG_POOL2D = Operation(
-    name="global_avg_pool2d",
-    least=IMAGE,
-    shapes=per_channel(),
-    output=lambda g: (*image(g)[:2], 1, 1),
-    bounds=pooling,
-    quantum=_of_global_averages,
-)
-FLATTEN = Operation(
-    name="flatten",
-    least=IMAGE,
-    shapes=per_channel(),
-    output=lambda g: (g["N"][0], prod(image(g)[1:])),
-    bounds=pooling,
-    quantum=of_products,
-    selects=True,
-)
-ZERO_PAD2D = Operation(
-    name="zero_pad2d",
-    least=IMAGE | {"padding": (0, 0, 0, 0)},
-    shapes=per_channel(),
-    output=lambda g: (*image(g)[:2], g["H"][0] + sum(g["padding"][:2]), g["W"][0] + sum(g["padding"][2:])),
-    options=lambda g: {"padding": padding_of(g)},
-    bounds=pooling,
-    quantum=of_products,
-    selects=True,
+ROWS = (
+    Operation(
+        name="avg_pool2d",
+        least=POOL | {"ceil_mode": (0,), "count_include_pad": (0,)},
+        shapes=per_channel(),
+        output=_output,
+        options=lambda g: _options(g) | {"count_include_pad": bool(g["count_include_pad"][0])},
+        bounds=pooling,
+        quantum=_of_averages,
+        windowed=True,
+    ),
+    Operation(
+        name="max_pool2d",
+        least=POOL | {"dilation": (1, 1), "ceil_mode": (0,)},
+        shapes=per_channel(),
+        output=_output,
+        options=lambda g: _options(g) | {"dilation": g["dilation"]},
+        bounds=pooling,
+        quantum=of_products,
+        windowed=True,
+        selects=True,
+        lowest=-inf,
+    ),
+    Operation(
+        name="global_avg_pool2d",
+        least=IMAGE,
+        shapes=per_channel(),
+        output=lambda g: (*image(g)[:2], 1, 1),
+        bounds=pooling,
+        quantum=_of_global_averages,
+    ),
+    Operation(
+        name="flatten",
+        least=IMAGE,
+        shapes=per_channel(),
+        output=lambda g: (g["N"][0], prod(image(g)[1:])),
+        bounds=pooling,
+        quantum=of_products,
+        selects=True,
+    ),
+    Operation(
+        name="zero_pad2d",
+        least=IMAGE | {"padding": (0, 0, 0, 0)},
+        shapes=per_channel(),
+        output=lambda g: (*image(g)[:2], g["H"][0] + sum(g["padding"][:2]), g["W"][0] + sum(g["padding"][2:])),
+        options=lambda g: {"padding": padding_of(g)},
+        bounds=pooling,
+        quantum=of_products,
+        selects=True,
+    ),
 )
