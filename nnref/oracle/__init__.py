@@ -1,11 +1,13 @@
-"""The oracle: hold anybody's layers against the reference, with derived bounds and shrinking.
+"""The oracle: it compares any implementation with the reference, within derived bounds, and shrinks each failure.
 
     oracle.check("conv2d", forward=mine, backward=mine_backward)    raises Disagreement at the smallest failing case
     oracle.conform(target).ok                                       a report over all operations of a target
 
-Data flows one way: a `Case` is drawn (`draw`, `geometries`), its arrays are made (`data`), the target is called
-(`call`), the exact result and its bound are computed (`reference`), and the answer is judged (`judge`); `search` does
-this for one operation, `shrink` makes what it finds small, `conform` does it for a whole target.
+Data flows one way through the folders. A `Case` of one of the `operations` comes from `cases`, and its arrays from
+`arrays`. The function of one of the `targets` is called. `expectation` computes the exact result and its bound, and
+`verdict` judges the answer. `search` does this for many cases of one function and shrinks each failure; `diagnosis`
+says what the function behaves like. `report` shows the result. `campaign` does all this for a whole target. `exchange`
+writes cases as files and runs programs in other languages.
 """
 
 from .arrays.fill import arrays_of
@@ -17,11 +19,10 @@ from .exchange.process_target import process_target
 from .exchange.stored import check_results, read_case
 from .exchange.vectors import write_vectors
 from .expectation.declaration import Declaration
+from .findings import NOT_COMPUTED, Finding, Unsupported, Verdict
 from .operations import OPERATIONS
 from .report.report import Report
-from .targets.call import Unsupported
 from .verdict.deviations import Deviation, read_deviations
-from .verdict.judge import NOT_COMPUTED, Finding, Verdict
 from .verdict.row import Failure, Result
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""`check`: hold one function against the reference, and raise at the smallest case where it fails."""
+"""`check`: compare one function with the reference, and raise at the smallest case where it fails."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Disagreement(AssertionError):
     expected, got : the results there, by name (arrays; `got` is empty if the call itself failed)
     bound : by name, how far each element may be from `expected`
     margin : |got − expected| / bound of the worst element
-    hint : what the function behaves like, where that is known
-    snippet : a script that needs NumPy and the function alone
+    hint : how the function behaves, as in "as if the kernel were flipped"; None if that is not known
+    snippet : a script that needs only NumPy and the function
     """
 
     def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
@@ -53,7 +53,7 @@ def check(
     seed: int = 0,
     declares: Declaration | None = None,
 ) -> list[Result]:
-    """Hold `forward` and `backward` of one operation against the reference.
+    """Compare `forward` and `backward` of one operation with the reference.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def check(
         of pairs; an absent bias is None); returns an array, or a pair for a fold
     backward : the same with the cotangent dy first; returns a tuple of gradients in the order of the arrays
     dtype : "float16", "bfloat16", "float32" or "float64"
-    max_examples : drawn cases for each direction, beside all small geometries of a windowed operation
-    seed : of the search
-    declares : what the function states about its arithmetic; None is the strictest
+    max_examples : number of drawn cases per direction, beside all small geometries of a windowed operation
+    seed : seed of the search
+    declares : what the function declares about its arithmetic; None is the strictest
 
     Returns
     -------
-    a `Result` for each direction
+    one `Result` per direction
 
     Raises
     ------
-    Disagreement : at the smallest case where a result is wrong.
-    OptionError : an argument is unknown.
+    Disagreement : a result is wrong; it has the smallest such case.
+    OptionError : an argument is not one of the known values.
 
     >>> import nnref
     >>> [result.status for result in check("relu", forward=nnref.relu, max_examples=20)]

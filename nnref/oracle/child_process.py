@@ -1,6 +1,6 @@
-"""A running process at the other end of three pipes: what `exchange.program` and `campaign.worker` both talk to.
+"""A child process with three pipes, as `exchange.program` and `campaign.worker` use it.
 
-It may die, stand still, or write anything at any length. Nothing here waits longer than it is told to.
+The process may die, hang, or write any amount of anything. No method waits longer than its time limit.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["ChildProcess"]
 
 CHUNK = 1 << 16
 LAST_WORDS = 4096  # bytes of standard error that are kept
-SHOWN = 200  # characters of them in a message
-DRAINED = 64  # chunks of output that are read after an end; what it left running may write on
+SHOWN = 200  # characters of standard error in a message
+DRAINED = 64  # chunks of output that are read after the end, because its own children may write on without end
 
 
 class ChildProcess:
-    """A process that has just been started, in a session of its own so that it is ended with all that it starts.
+    """A process in a session of its own, so that it can be killed together with the processes that it starts.
 
     Attributes
     ----------
-    received : bytes of its standard output that nobody has taken yet
+    received : bytes of its standard output that have not been taken yet
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, and can be written to."""
+        """Whether the process runs and its input is open."""
         return self._process.poll() is None and not self._stdin.closed
 
     def write(self, data: bytes) -> None:
-        """Write to its standard input; if it has died, `cause` tells of what."""
+        """Write to its standard input. If the process has died, nothing is raised, and `cause` says why it died."""
         with contextlib.suppress(BrokenPipeError):
             remaining = memoryview(data)
             while remaining:
                 remaining = remaining[self._stdin.write(remaining) :]
 
     def listen(self, seconds: float) -> bool:
-        """Wait for output at most so many seconds and take it in; False at the end of its standard output."""
+        """Wait up to so many seconds for output and read it; return False at the end of standard output."""
         for key, _ in self._selector.select(seconds):
             chunk = os.read(key.fd, CHUNK)
             if not chunk:
@@ -76,7 +76,7 @@ class ChildProcess:
         return self._stdout in self._selector.get_map()
 
     def cause(self, seconds: float | None = None) -> str:
-        """What ended it, once it has ended or after so many seconds: an exit status, or a signal's name."""
+        """Wait up to so many seconds for the end, and say what ended the process: an exit status or a signal."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=seconds)
         for _ in range(DRAINED):
@@ -91,12 +91,12 @@ class ChildProcess:
         return f"signal {-code}"
 
     def last_words(self) -> str:
-        """The end of what it wrote to standard error, as the end of a sentence."""
+        """The last part of its standard error, as the end of a sentence."""
         text = " ".join(self._complaint.decode(errors="replace").split())
         return f"; it said: {text[-SHOWN:]}" if text else ""
 
     def finish(self, seconds: float) -> None:
-        """End its input, so that it can end by itself within so many seconds; then kill it."""
+        """Close its input, wait up to so many seconds for it to end, then kill it."""
         if self.alive:
             self._stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -104,7 +104,7 @@ class ChildProcess:
         self.kill()
 
     def kill(self) -> None:
-        """End it, and what it started, at once."""
+        """Kill it and the processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

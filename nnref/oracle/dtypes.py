@@ -1,4 +1,4 @@
-"""The dtypes that cases have."""
+"""The dtypes of cases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
-    """The dtype of a name; bfloat16 is that of ml_dtypes.
+    """The dtype of that name; bfloat16 comes from ml_dtypes.
 
     >>> dtype_of("float32")
     dtype('float32')

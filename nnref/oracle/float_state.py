@@ -1,8 +1,8 @@
-"""The processor's state for floating-point numbers: how it rounds, and whether it takes subnormal numbers for zero.
+"""The floating-point state of the processor: the rounding mode, and whether subnormal numbers become zero.
 
-A kernel may change it in a call, or when it is loaded, and Python has no way to change it back; C has one. A target
-runs in the state that its user would have, and a call that leaves another is a finding. What the oracle computes
-itself, it computes `undisturbed`.
+A library may change the state when it is loaded or in a call. Python cannot change it back, but C can. A target runs in
+the state that its user would have. A call that changes the state is a finding. The oracle's own computations are
+`undisturbed`: they run in the default state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import StateError
 
-__all__ = ["disturbed", "observed", "restore", "save", "undisturbed"]
+__all__ = ["ROUNDING", "SUBNORMALS", "disturbed", "observed", "restore", "save", "undisturbed"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,11 +25,12 @@ ROUNDING, SUBNORMALS = "the rounding mode", "the handling of subnormal numbers (
 
 
 def _floats(*bits: int) -> Any:
-    """By their bits, for a conversion would be subject to the state."""
+    """float32 numbers by their bits, because a conversion would depend on the state."""
     return np.array(bits, np.uint32).view(np.float32)
 
 
-# 1 + 2⁻²⁵, −1 − 2⁻²⁵ and 1 − 2⁻²⁶ tell the rounding modes apart; 1.5·2⁻¹²⁶ − 2⁻¹²⁶ is subnormal, 2⁻¹²⁷ + 2⁻¹²⁷ of such
+# 1 + 2⁻²⁵, −1 − 2⁻²⁵ and 1 − 2⁻²⁶ differ between the rounding modes;
+# 1.5·2⁻¹²⁶ − 2⁻¹²⁶ has a subnormal result, 2⁻¹²⁷ + 2⁻¹²⁷ has subnormal terms
 TERMS = (
     _floats(0x3F800000, 0xBF800000, 0x3F800000, 0x00C00000, 0x00400000),
     _floats(0x33000000, 0xB3000000, 0xB2800000, 0x80800000, 0x00400000),
@@ -38,7 +39,7 @@ SUMS = _floats(0x3F800000, 0xBF800000, 0x3F800000, 0x00400000, 0x00800000).tobyt
 
 
 def observed() -> dict[str, bytes]:
-    """What sums show of the state, by name."""
+    """The state as test sums show it, by name."""
     sums = np.add(*TERMS).tobytes()
     return {ROUNDING: sums[:12], SUBNORMALS: sums[12:]}
 
@@ -47,7 +48,7 @@ DEFAULT = {ROUNDING: SUMS[:12], SUBNORMALS: SUMS[12:]}
 
 
 def disturbed() -> list[str]:
-    """What is not as IEEE 754 has it by default."""
+    """The parts of the state that differ from the default of IEEE 754."""
     return [what for what, sums in observed().items() if sums != DEFAULT[what]]
 
 
@@ -55,7 +56,7 @@ ENVIRONMENT = 512  # bytes; a C fenv_t has 8 to 32
 
 
 def _c_library() -> tuple[ctypes.CDLL, Any] | None:
-    """C's library and its FE_DFL_ENV, where both can be had."""
+    """The C library and its FE_DFL_ENV; None if one of them is not available."""
     try:
         library = ctypes.CDLL(None)
         library.fegetenv.restype = library.fesetenv.restype = ctypes.c_int
@@ -70,7 +71,7 @@ C = _c_library()
 
 
 def save() -> Any:
-    """The state of this thread, for `restore`; None where that is not possible."""
+    """The state of this thread, for `restore`; None if there is no C library."""
     if C is None:
         return None
     environment = ctypes.create_string_buffer(ENVIRONMENT)
@@ -79,15 +80,15 @@ def save() -> Any:
 
 
 def restore(environment: Any) -> None:
-    """Go back to a state, in this thread."""
+    """Set the state of this thread to what `save` returned."""
     if C is not None:
         C[0].fesetenv(environment)
 
 
 def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function compute as IEEE 754 has it by default, in whatever state it is called, and raise no FP error.
+    """Make a function compute in the default state of IEEE 754, without floating-point warnings.
 
-    It raises StateError where the state is another and cannot be changed.
+    The function raises StateError if the state is not the default and cannot be changed.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""How long a call may take."""
+"""Time limits of calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from ..errors import OptionError, refuse
 __all__ = ["expect_time_limit", "patience"]
 
 LONGEST = 86400.0  # seconds
-LEAST, TIMES_SLOWEST = 2.0, 100  # to see a hang again: seconds, and times the slowest call that ended
+# a call that hangs again is stopped after so many seconds, or so many times the slowest call that ended
+LEAST, TIMES_SLOWEST = 2.0, 100
 
 
 def expect_time_limit(function: str, argument: str, seconds: float) -> float:
-    """The seconds, if a call can be limited to so many.
+    """Return `seconds`; raise `OptionError` unless it is a valid time limit.
 
     >>> expect_time_limit("conform", "time_limit", float("nan"))
     Traceback (most recent call last):
@@ -26,5 +27,5 @@ def expect_time_limit(function: str, argument: str, seconds: float) -> float:
 
 
 def patience(limit: float, slowest: float) -> float:
-    """Seconds to wait for a target that has hung before: less than the limit, so that shrinking does not take hours."""
+    """Seconds to wait for a target that has hung before. They are few, so that shrinking a hang does not take hours."""
     return min(limit, max(LEAST, TIMES_SLOWEST * slowest))

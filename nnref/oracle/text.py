@@ -1,11 +1,11 @@
-"""Text of anybody made fit to be shown: neither without end, nor with characters that would garble a page."""
+"""Foreign text made fit to be shown: of limited length, and without characters that would garble a page."""
 
 from __future__ import annotations
 
 __all__ = ["brief", "visible"]
 
 LONGEST = 300  # characters
-KEPT = "\t\n\r\u00a0"  # white space that lays a text out
+KEPT = "\t\n\r\u00a0"  # white space that may be shown
 
 
 def visible(text: str) -> str:
@@ -20,13 +20,13 @@ def visible(text: str) -> str:
 
 
 def brief(said: object) -> str:
-    r"""What an error says, or any text, on one line and not without end.
+    r"""The message of an error, or any text, on one line and at most `LONGEST` characters long.
 
     >>> brief(ValueError("one\n two"))
     'one two'
     """
     try:
         text = " ".join(str(said).split())
-    except BaseException:  # even this is a target's own code
-        text = "(whose text cannot be had)"
+    except BaseException:  # `str` of an error may be a target's own code
+        text = "(its text cannot be read)"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

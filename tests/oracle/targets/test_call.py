@@ -74,7 +74,7 @@ ROWS = [
     (lambda x: x[..., ::-1], "aliasing", "relu returned memory of its input x"),
     (writes, "input modified", "relu wrote into its input x"),
     (reshapes, "input modified", "relu wrote into its input x"),
-    (raises(Mute()), "exception", "relu raised Mute: (whose text cannot be had)"),
+    (raises(Mute()), "exception", "relu raised Mute: (its text cannot be read)"),
     (sets_errors, "global state", "relu changed np.seterr"),
     (seeds, "global state", "relu changed NumPy's global random state"),
     (draws, "global state", "relu changed NumPy's global random state"),
