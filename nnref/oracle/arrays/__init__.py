@@ -1,1 +1,1 @@
-"""From a case to its arrays: numbers by mode and seed, special values, and the place in memory."""
+"""From a case to its arrays: numbers by mode and seed, special values, and the memory layout."""

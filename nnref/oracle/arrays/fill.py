@@ -1,19 +1,19 @@
 """The arrays of a case, made from its line alone.
 
-Only the raw output of PCG64 is used, which NumPy keeps stable across versions, and arithmetic that IEEE 754 fixes: the
-same line gives the same bits everywhere.
+The numbers come from the raw output of PCG64, which NumPy keeps stable across versions, and from arithmetic that IEEE
+754 defines. So the same line gives the same bits everywhere.
 
 =============  =====================================================================================================
 integers       small whole numbers; statistics of batch norm such that √(σ² + ε) is a power of two
-dyadic         the same over four: exact as well, but with bits behind the point
+dyadic         whole numbers divided by four: exact as well, but not whole
 normal         near N(0, 1), every array scaled by its own 10^U(−3, 3) (half precision: U(−1, 1))
-adversarial    cancelling: pairs that cancel; offset: a large mean with a small spread; one_huge: one among small ones
-one_hot        a single 1 in the image (backward: in the cotangent), all else whole numbers
-special        small numbers, and among them what `arrays.special` puts there
+adversarial    cancelling: terms that cancel; offset: a large mean with a small spread; one_huge: one large number
+one_hot        a single 1 in the image (backward: in the cotangent), otherwise zeros; other arrays are whole numbers
+special        small numbers, and among them the special values of `arrays.special`
 =============  =====================================================================================================
 
-In the layouts "expanded" and "broadcast" the cotangent (forward: the image) repeats, so that a stride of 0 can stand
-for that: one value for every plane of pixels, or one sample for the whole batch.
+In the layouts "expanded" and "broadcast" the cotangent (forward: the image) repeats, so that it can have a stride of 0.
+It has one value per plane of pixels, or one sample for the whole batch.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _repeating(case: Case) -> dict[str, Shape]:
-    """What repeats in a layout of stride 0, with the shape of what is there once."""
+    """The array that repeats in a layout of stride 0, with the shape of the part that repeats."""
     name = "dy" if case.direction == "backward" else "x"
     shape = case.shapes.get(name)
-    made = name == "x" and case.operation.exact_data is not None and case.mode in EXACT  # and has to stay so
+    made = name == "x" and case.operation.exact_data is not None and case.mode in EXACT  # must not be changed
     once = None if shape is None or made else repeats(shape, case.layout)
     return {} if once is None else {name: once}
 
@@ -99,7 +99,7 @@ def _is_positive(name: str) -> bool:
 
 
 def _adversarial(raw: RandomBits, name: str, shape: Shape, case: Case) -> Array:
-    """All arrays alike."""
+    """All arrays are of the same kind."""
     kinds, half = KINDS["adversarial"], format_of(case.dtype).bits < 24
     kind = case.kind or kinds[(case.seed // 7 + case.seed) % len(kinds)]
     if _is_positive(name):
@@ -130,7 +130,7 @@ FILLS: dict[str, Callable[[RandomBits, str, Shape, Case], Array]] = {
 
 
 def _make_roots_exact(raw: RandomBits, arrays: Arrays, options: dict[str, Any], case: Case) -> None:
-    """Choose variances and ε so that √(σ² + ε) is 1, 2 or 4."""
+    """Choose variances and ε such that √(σ² + ε) is 1, 2 or 4."""
     if (inv_std := arrays.get("inv_std")) is not None:
         arrays["inv_std"] = 2.0 ** -raw.below(3, inv_std.shape)
     if variances := [name for name in arrays if name.rpartition(".")[2] in VARIANCES]:

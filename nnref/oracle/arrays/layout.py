@@ -1,4 +1,4 @@
-"""Where an array lies in memory: the layouts of `nnref.oracle.cases.case.LAYOUTS`."""
+"""Memory layouts of arrays, as `nnref.oracle.cases.case.LAYOUTS` names them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["laid_out", "repeats"]
 
 
 def repeats(shape: Shape, layout: str) -> Shape | None:
-    """The shape of what is there once: a pixel of every plane, or a sample; None where the layout repeats nothing."""
+    """The shape of the part that repeats: a pixel of every plane, or a sample; None if the layout repeats nothing."""
     if layout not in ("expanded", "broadcast") or len(shape) < 2:
         return None
     if layout == "expanded" and len(shape) > 2:
@@ -24,7 +24,7 @@ def repeats(shape: Shape, layout: str) -> Shape | None:
 
 
 def laid_out(array: Array, layout: str) -> Array:
-    """A fresh array of the same values in another memory layout; one that does not repeat has no stride of 0."""
+    """A new array of the same values in a memory layout. It has a stride of 0 only if the values do repeat."""
     view = MEMORY.get(layout, np.empty)(array.shape, array.dtype)
     view[...] = array
     once = repeats(array.shape, layout)
@@ -48,7 +48,7 @@ def _misaligned(shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 
 def _cropped(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """In the middle of NaN, one on every side of every axis."""
+    """The middle of an array with a NaN on either side along every axis."""
     inside: tuple[Any, ...] = (..., *[slice(1, -1)] * len(shape))
     return np.full([extent + 2 for extent in shape], np.nan, dtype)[inside]
 
@@ -58,7 +58,7 @@ def _transposed(shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 
 def _channels_last(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """(N,H,W,C) seen as (N,C,H,W); a matrix has its channels last as it is."""
+    """(N,H,W,C) seen as (N,C,H,W); a matrix already has its channels last."""
     memory = np.empty((*shape[:1], *shape[2:], *shape[1:2]), dtype)
     return np.moveaxis(memory, -1, 1) if len(shape) > 1 else memory
 
@@ -71,7 +71,7 @@ def _some_channels(shape: Shape, dtype: np.dtype[Any]) -> Array:
     return np.moveaxis(memory[..., :-1], -1, 1)
 
 
-# empty memory of a shape
+# layout -> function that makes an array of a shape and dtype, to be filled
 MEMORY: dict[str, Callable[[Shape, np.dtype[Any]], Array]] = {
     "strided": _strided,
     "reversed": _reversed,

@@ -1,4 +1,4 @@
-"""Random numbers that are the same everywhere: raw bits, and exact arithmetic on them."""
+"""Random numbers that are the same on every machine: raw bits, and exact arithmetic on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RandomBits"]
 
 
 class RandomBits:
-    """A stream of random bits, turned into numbers by exact arithmetic."""
+    """A stream of random bits, which exact arithmetic turns into numbers."""
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.PCG64(seed)
@@ -32,7 +32,7 @@ class RandomBits:
         return (self.below(2 * largest + 1, shape) - largest).astype(np.float64)
 
     def normal(self, shape: Shape) -> Array:
-        """Sums of four uniform numbers, of mean 0 and variance 1: near enough to normal, and reproducible."""
+        """Sums of four uniform numbers, with mean 0 and variance 1: nearly normal, and reproducible."""
         raw = self.below(1 << 24, (4, *shape)).sum(axis=0) - (2 << 24)
         return np.asarray(raw * (2.0**-24 * 3**0.5))
 

@@ -1,10 +1,10 @@
-"""Special values: NaN, infinities, signed zeros, subnormal numbers, ties; where their result is unambiguous.
+"""Special values: NaN, infinities, signed zeros, subnormal numbers and ties, where the result is unambiguous.
 
 =========  ==============================================================================================
-nan        NaN and infinities, one to three, in the image, the cotangent or the weight
+nan        one to three NaN or infinities in the image, the cotangent or the weight
 subnormal  that array scaled to subnormal numbers
-ties       that array of −1, −0, 0 and 1 alone
-lowest     that array full of −∞ where the operation is defined there, of 0 elsewhere
+ties       that array filled with −1, −0, 0 and 1
+lowest     that array filled with −∞ if the operation is defined there, otherwise with 0
 parameter  NaN or ±∞ in a parameter
 =========  ==============================================================================================
 """
@@ -27,7 +27,7 @@ ADDED_ONLY = ("bias", "beta")
 
 
 def put_special_values(raw: RandomBits, arrays: Arrays, case: Case) -> None:
-    """Put special values of the case's kind into its arrays, or of a kind that the seed chooses."""
+    """Put special values into the arrays, of the kind of the case or of a kind that the seed chooses."""
     parameters = _special_parameters(arrays, case)
     if parameters and (case.kind == "parameter" or (not case.kind and case.seed % 4 == 3)):
         turn = case.seed if case.kind else case.seed // 4
@@ -51,7 +51,10 @@ def put_special_values(raw: RandomBits, arrays: Arrays, case: Case) -> None:
 
 
 def _chosen_by_seed(raw: RandomBits, case: Case) -> str:
-    """The kind in a line that has none; a network has no NaN, for a merged one has 0·∞ and ∞ − ∞ elsewhere."""
+    """The kind of a line that names none.
+
+    A network gets no NaN, because a merged network has 0·∞ and ∞ − ∞ in other places.
+    """
     return KINDS["special"][raw.one(4) if case.operation.assemble is None else 1 + raw.one(3)]
 
 
@@ -65,11 +68,11 @@ def _unambiguous(case: Case) -> tuple[str, ...]:
 
 
 def _special_parameters(arrays: Arrays, case: Case) -> list[tuple[str, float]]:
-    """Parameters with what they may hold.
+    """Parameters, each with a special value that it may hold.
 
-    A NaN in a weight goes where it is multiplied by every window and nothing stored, such as padding. An infinity goes
-    where it is only added: times G, which may be 0, or less itself it is NaN in one form of batch norm and not in
-    another.
+    A weight may hold a NaN if every window, and no stored padding, is multiplied with it. A parameter may hold an
+    infinity if it is only added. Otherwise two correct forms of batch norm could differ, because ∞ − ∞ and 0·∞, if G
+    is 0, are NaN in one form only.
     """
     found = [(name, np.nan) for name in PARAMETERS if arrays.get(name) is not None]
     found += [(name, sign * np.inf) for name, _ in found if name in ADDED_ONLY for sign in (1, -1)]

@@ -1,1 +1,1 @@
-"""Where cases come from: the line that describes one, those that every run visits, and those that hypothesis draws."""
+"""Cases: the line that describes one, the cases of every run, and the cases that hypothesis draws."""

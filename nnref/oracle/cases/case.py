@@ -1,11 +1,11 @@
-"""A case: one line that says everything about one call of an operation.
+"""A case: one line that describes one call of an operation completely.
 
     conv2d.backward float32 normal strided seed=7 N=1 groups=2 Cg=1 Kg=1 H=5 W=4 kernel=3,1 stride=1,1 padding=…
 
-In order: operation and direction, dtype, data mode, memory layout, seed of the data, and the operation's fields, all of
-them integers. Some modes have several kinds of data, "special:nan"; the layout "mixed" has a digit for every array,
-"mixed:031". Without them the seed chooses, as in lines from before there were kinds. The arrays follow from the line
-(`nnref.oracle.arrays`), on every machine and version alike.
+The words are, in order: operation and direction, dtype, data mode, memory layout, seed of the data, and the fields of
+the operation, which are integers. Some modes have several kinds of data, as in "special:nan". The layout "mixed" has a
+digit for every array, as in "mixed:031". In old lines without a kind or digits, the seed chooses. The arrays follow
+from the line (`nnref.oracle.arrays`) and are the same on every machine and with every version.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ LAYOUTS = (
     "reversed",  # rows backwards
     "readonly",
     "misaligned",  # one byte off
-    "cropped",  # out of a larger array, all NaN around
-    "transposed",  # the first axis innermost, as Fortran has it
+    "cropped",  # part of a larger array, with NaN around it
+    "transposed",  # the first axis innermost, as in Fortran
     "channels_last",  # the second axis innermost
-    "expanded",  # a stride of 0 over pixels, which repeat, as y.sum().backward() makes them
-    "some_channels",  # the same as channels_last, out of one channel more
+    "expanded",  # a stride of 0 over pixels, which repeat, as in y.sum().backward()
+    "some_channels",  # like channels_last, but without the last channel of a larger array
     "broadcast",  # a stride of 0 over samples, which repeat
-    "mixed",  # every array in another one
+    "mixed",  # every array in a layout of its own
 )
-MIXED = (  # what the digits of a mixed layout say: 0 to 7
+MIXED = (  # the layouts that the digits 0 to 7 of a mixed layout stand for
     "contiguous",
     "strided",
     "reversed",
@@ -53,7 +53,8 @@ MIXED = (  # what the digits of a mixed layout say: 0 to 7
     "some_channels",
 )
 SEEDS = 1 << 63
-LARGEST = 1 << 26  # numbers that a case read from a line may be about
+DESCRIPTOR = "a descriptor as a report prints it, like 'relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2'"
+LARGEST = 1 << 26  # numbers in the arrays of a case that is read from a line
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Case:
     layout: str
     seed: int
     geometry: Geometry = field(hash=False)
-    kind: str = ""  # of the data, for a mode that has several; the seed chooses where it is empty
+    kind: str = ""  # kind of data, for a mode that has several; if it is empty, the seed chooses
 
     @property
     def operation(self) -> Operation:
@@ -103,11 +104,11 @@ class Case:
         return f"{head} {fields}".rstrip()
 
     def but(self, **changes: Any) -> Case:
-        """A copy with other parts."""
+        """A copy with some attributes changed."""
         return replace(self, **changes)
 
     def with_seed(self, seed: int) -> Case:
-        """A copy with other data."""
+        """A copy with another seed, that is, with other data."""
         return replace(self, seed=seed)
 
     def with_field(self, name: str, value: tuple[int, ...]) -> Case:
@@ -116,11 +117,11 @@ class Case:
 
 
 def parse(line: str) -> Case:
-    """Read a descriptor; the inverse of ``str(case)``, but for the space between words.
+    """Read a descriptor. This is the inverse of ``str(case)``, except that white space does not matter.
 
     Raises
     ------
-    OptionError : the line is no descriptor, or one of arrays that are far larger than those of any search.
+    OptionError : the line is not a descriptor, or its arrays are far larger than those of any search.
 
     >>> str(parse("relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2"))
     'relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2'
@@ -128,7 +129,7 @@ def parse(line: str) -> Case:
     words = line.split()
     fields = words[4:]
     if not fields or "." not in words[0] or not fields[0].startswith("seed=") or not all("=" in w for w in fields):
-        refuse(OptionError, "parse", "line", "a descriptor: op.direction dtype mode layout seed=… …", repr(brief(line)))
+        refuse(OptionError, "parse", "line", DESCRIPTOR, repr(brief(line)))
     op, direction = words[0].rsplit(".", 1)
     dtype, (mode, colon, kind), (layout, *digits) = words[1], words[2].partition(":"), words[3].split(":")
     for what, word, choices in (
@@ -141,7 +142,7 @@ def parse(line: str) -> Case:
     ):
         _expect(what, word, choices)
     if digits and (layout != "mixed" or len(digits) > 1 or not digits[0] or set(digits[0]) - set("01234567")):
-        refuse(OptionError, "parse", "layout", "digits from 0 to 7 behind mixed: alone", repr(brief(words[3])))
+        refuse(OptionError, "parse", "layout", "a layout, or mixed: and digits from 0 to 7", repr(brief(words[3])))
     values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in fields)}
     seed, *more = values.pop("seed")
     if more or not 0 <= seed < SEEDS:
@@ -158,12 +159,12 @@ def parse(line: str) -> Case:
     if str(case) != " ".join(words):  # a field given twice, or a number written in another way
         refuse(OptionError, "parse", "line", f"written as {case}", brief(" ".join(words)))
     if (size := _size(case)) > LARGEST:
-        refuse(OptionError, "parse", "fields", f"those of arrays of at most {LARGEST} numbers", size)
+        refuse(OptionError, "parse", "fields", f"of arrays with at most {LARGEST} numbers in all", size)
     return case
 
 
 def layout_of(case: Case, name: str) -> str:
-    """The layout of one of the arrays of a case."""
+    """The memory layout of one array of a case."""
     layout, _, digits = case.layout.partition(":")
     if layout != "mixed":
         return layout
@@ -174,7 +175,7 @@ def layout_of(case: Case, name: str) -> str:
 
 
 def mixed(layouts: Iterable[int]) -> str:
-    """The mixed layout in which each array, in order, lies in one of `MIXED`.
+    """The mixed layout in which each array, in order, has one of the layouts in `MIXED`.
 
     >>> mixed([0, 3, 1])
     'mixed:031'
@@ -183,17 +184,17 @@ def mixed(layouts: Iterable[int]) -> str:
 
 
 def kinds_of(mode: str, operation: Operation, direction: str) -> tuple[str, ...]:
-    """The kinds of data that a mode has for an operation; one without a name where it has but one."""
+    """The kinds of data that a mode has for an operation; a single empty name if there is only one kind."""
     kinds = KINDS.get(mode, ("",))
     if mode != "special":
         return kinds
-    if operation.assemble is not None:  # a merged network has 0·∞ and ∞ − ∞ elsewhere
+    if operation.assemble is not None:  # a merged network has 0·∞ and ∞ − ∞ in other places
         return tuple(kind for kind in kinds if kind not in ("nan", "parameter"))
     return kinds if len(operation.shapes(dict(operation.least))) > 1 else kinds[:-1]
 
 
 def _size(case: Case) -> int:
-    """How many numbers there are in its arrays and results, the padded image, and all its windows."""
+    """How many numbers there are in the arrays, the result, the padded image and all windows."""
     g, operation = case.geometry, case.operation
     arrays = [shape for shape in operation.shapes(g).values() if shape is not None]
     output = operation.output(g)

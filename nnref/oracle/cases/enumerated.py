@@ -1,22 +1,22 @@
-"""Cases that every run visits, because bugs live there; `enumerated` is all of them.
+"""Cases that are part of every run, because many bugs are found there. `enumerated` gives all of them.
 
-`small_geometries`: all of a windowed operation along one axis. Image 1 to 6, kernel 1 to 3, stride 1 to 3, each padding
-0 to 2, dilation 1 or 2, every flag; the other axis trivial. Which axis is taken alternates, and so does the layout. And
-every image of at most 4 by 4 under square kernels.
+`small_geometries`: all small geometries of a windowed operation along one axis. The image has 1 to 6 pixels, the kernel
+1 to 3; the stride is 1 to 3, each padding 0 to 2, the dilation 1 or 2; every flag is on and off. The other axis is
+trivial. The axis and the memory layout alternate. Then every image of at most 4 × 4 pixels, under square kernels.
 
-`every_layout`: every data mode in every memory layout, special values in all their kinds; one array in each, or all but
-one; and a batch of no samples.
+`every_layout`: every data mode in every memory layout, with special values of every kind. Also one array, or all arrays
+but one, in each mixed layout, and a batch without samples.
 
 `special_windows`: special values under dilated, strided and padded windows.
 
-`critical_sizes`: one size around the lengths of vector registers, the edges of tiles or the lengths of blocks.
+`critical_sizes`: one size near the length of a vector register, the edge of a tile or the length of a block.
 
-`critical_pairs`: two sizes that are large at once, or three, and sums of more than 1024 terms.
+`critical_pairs`: two or three large sizes at once, and sums of more than 1024 terms.
 
-`large_windows`: kernels from 4, strides and paddings and dilations from 4, alone and together.
+`large_windows`: kernels, strides, paddings and dilations of 4 or more, alone and together.
 
-`usual_layers`: the kernels, strides and paddings of networks, for which frameworks have kernels of their own; padded
-ones on images smaller than the kernel, too.
+`usual_layers`: the kernels, strides and paddings that networks use, for which frameworks have special kernels. Padded
+windows also on images smaller than the kernel.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ TOGETHER: tuple[dict[str, Any], ...] = (
     {"Cg": 33, "Kg": 33, "H": 9, "W": 9, "kernel": (1, 1), "padding": (0, 0, 0, 0)},
     *({name: 32, "W": 32, "kernel": (1, 3), "padding": (0, 0, 1, 1)} for name in ("C", "Cg", "Kg", "groups")),
 )
-LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # what is not said is 1, and padding 0
+LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # other fields are 1, and padding is 0
     *({"kernel": (k, k), "padding": (p,) * 4} for k in (4, 5, 6, 8, 11) for p in (0, k // 2)),
     *({"kernel": (4, 7), "stride": s, "padding": p} for s in ((2, 3), (3, 2)) for p in ((0, 0, 0, 0), (1, 2, 3, 0))),
     *({"kernel": (3, 3), "stride": (s, s), "padding": (1, 1, 1, 1)} for s in (4, 5, 6, 8)),
@@ -90,14 +90,14 @@ LARGE_WINDOWS: tuple[dict[str, Any], ...] = (  # what is not said is 1, and padd
 PADDED: dict[str, Any] = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
 USUAL = [(k, s, p) for k in (1, 2, 3, 5, 7) for s in (1, 2) for p in dict.fromkeys((0, k // 2))]
 SEVERAL = ("conv-causal", "batch-norm", "relu", "depthwise", "batch-norm", "conv1x1")
-NETWORK = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # a network of these
+NETWORK = (*(CODES[name] for name in SEVERAL), *[0] * (DEPTH - len(SEVERAL)))  # the codes of `SEVERAL`
 SCATTER = 2654435761  # near 2³² over the golden ratio
 FLAGS = ("ceil_mode", "count_include_pad")
-OTHERS = LAYOUTS[1:]  # than contiguous
+OTHERS = LAYOUTS[1:]  # all but contiguous
 
 
 def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Every case that every run visits.
+    """All cases that are part of every run.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in enumerated(OPERATIONS["relu"], "forward", "float32", ("normal",)))
@@ -110,7 +110,7 @@ def enumerated(operation: Operation, direction: str, dtype: str, modes: Sequence
 
 
 def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterator[Case]:
-    """Cases of integer data on every small geometry; none for an operation without windows.
+    """Cases of integer data on every small geometry of a windowed operation, and on every pair of layers of a network.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> sum(1 for case in small_geometries(OPERATIONS["conv2d"], "forward", "float32"))
@@ -145,7 +145,7 @@ def small_geometries(operation: Operation, direction: str, dtype: str) -> Iterat
 
 
 def _pairs_of_layers(operation: Operation, direction: str, dtype: str) -> Iterator[Case]:
-    """Every layer of a network behind every other, which is where they are merged."""
+    """Networks of two layers, each layer after each, because optimisers merge adjacent layers."""
     for number, pair in enumerate(product(CODES.values(), repeat=2)):
         layers = (*pair, *operation.least["layers"][2:])
         geometry = _small(operation, C=2, H=3, W=4) | {"layers": layers}
@@ -154,7 +154,7 @@ def _pairs_of_layers(operation: Operation, direction: str, dtype: str) -> Iterat
 
 
 def _small(operation: Operation, **given: Any) -> Geometry:
-    """The least geometry of one sample, but for what is `given` and the operation has."""
+    """The smallest geometry of one sample, with the `given` values of fields that the operation has."""
     chosen = {"N": 1, **given}
     geometry: Geometry = {}
     for name, least in operation.least.items():
@@ -164,18 +164,18 @@ def _small(operation: Operation, **given: Any) -> Geometry:
 
 
 def _turn(number: int, layouts: Sequence[str]) -> str:
-    """One of the layouts, scattered, so that no period of the cases falls in with them."""
+    """One of the layouts, in a scattered order, so that it is not tied to any field of the cases."""
     return _spelled(layouts[(number * SCATTER >> 16) % len(layouts)], number)
 
 
 def _spelled(layout: str, number: int) -> str:
-    """The layout, with the digits of three arrays where it is mixed; what is beyond them is contiguous."""
+    """The layout; a mixed one gets the digits of three arrays, and further arrays are contiguous."""
     digits = number * SCATTER >> 8
     return mixed(digits // len(MIXED) ** i % len(MIXED) for i in range(3)) if layout == "mixed" else layout
 
 
 def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases of a few samples and channels in each of the `modes` and every layout, with four seeds of special values.
+    """Cases of a few samples and channels, in each of the `modes` and every layout.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(every_layout(OPERATIONS["relu"], "forward", "float32", ("integers", "special"))))
@@ -214,7 +214,7 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
 
 
 def special_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases with special values of every kind under dilated, strided and padded windows.
+    """Cases with special values of every kind, under dilated, strided and padded windows.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(special_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("special",))))
@@ -233,7 +233,7 @@ def special_windows(operation: Operation, direction: str, dtype: str, modes: Seq
 
 
 def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases with one size large and all else small: in two of the `modes`, and once more in another layout.
+    """Cases with one large size: with whole numbers and normal data, and with whole numbers in another layout.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(critical_sizes(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
@@ -252,7 +252,7 @@ def critical_sizes(operation: Operation, direction: str, dtype: str, modes: Sequ
 
 
 def critical_pairs(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases with two sizes large, all else small, and of long sums; each in two of the `modes`.
+    """Cases with two large sizes, and with long sums; each with whole numbers and with normal data.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(critical_pairs(OPERATIONS["linear"], "forward", "float32", ("integers", "normal"))))
@@ -274,7 +274,7 @@ def _twice(
 
 
 def large_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases of unusual windows with every flag, on images of some three windows; each in two of the `modes`.
+    """Cases of unusual windows with every flag, on images of about three windows; each in two of the `modes`.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(large_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("integers", "normal"))))
@@ -297,13 +297,13 @@ def _three(
     dilation: tuple[int, ...] = (1, 1),
     **_: Any,
 ) -> list[int]:
-    """Extents of an image of three windows and a pixel, and of some pixels in any case."""
+    """Extents of an image of three windows and one more pixel, and of at least 4 pixels."""
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     return [max(4, reach[a] - sum(padding[2 * a : 2 * a + 2]) + 2 * stride[a] + 1) for a in (0, 1)]
 
 
 def usual_layers(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
-    """Cases as networks have them, in every one of the `modes`: square kernels, stride 1 or 2, padding none or half.
+    """Cases as in usual networks, in each of the `modes`: square kernels, stride 1 or 2, no padding or half the kernel.
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(usual_layers(OPERATIONS["max_pool2d"], "forward", "float32", ("integers",))))
