@@ -63,7 +63,7 @@ def test_results_are_judged_where_they_lie(tmp_path, capsys):
     assert main(["vectors", str(place), "--judge"]) == 1
     said = capsys.readouterr().out
     assert f"{two.name} y[0, 0, 0, " in said
-    assert f"{three.name} result_y.npy is no .npy file" in said
+    assert f"{three.name} result_y.npy is not an .npy file" in said
     assert lines[1] in said
     assert said.endswith("1 passed, 2 failed, 0 no result\n")
 

@@ -1,1 +1,1 @@
-"""Cases and results as files, and programs of any language as targets."""
+"""Cases and results as files, and programs in any language as targets."""

@@ -1,8 +1,9 @@
-"""A target that is a program of its own, in any language that can read a line and a file.
+"""A target that is a program, in any language that can read a line and a file.
 
-It is started once and asked many times: a line names a directory with a case, the program writes its results there and
-answers with a line. What else it may do, crash, hang or talk nonsense, becomes a finding at that case, and the next one
-gets a new program. docs/process-target.md has the protocol, examples/c_target a program in C.
+The program is started once and called many times. Each time, it receives a line with the name of a directory that holds
+a case, writes its results there, and answers with a line. If it crashes, hangs or answers anything else, this is a
+finding at that case, and the program is started anew for the next case. docs/process-target.md describes the protocol.
+examples/c_target is a program in C.
 """
 
 from __future__ import annotations
@@ -33,30 +34,30 @@ FUNCTIONS = {f"{op.name}{'_backward' * (way == 'backward')}" for op in OPERATION
 
 
 class ProgramError(Exception):
-    """The program answered ``error``."""
+    """The program has answered ``error``."""
 
 
 class ProcessTarget:
-    """A target object for a program, from `process_target`; to be closed, or used in a ``with`` statement."""
+    """The target that `process_target` returns. Close it, or use it in a ``with`` statement."""
 
     def __init__(self, command: Sequence[str], time_limit: float, declares: Declaration | None) -> None:
         self.command, self.time_limit = tuple(command), time_limit
-        self.__name__ = f"--command={shlex.join(command)}"  # as the command line takes it
+        self.__name__ = f"--command={shlex.join(command)}"  # as on the command line
         self._given, self._hung, self._slowest = declares, False, 0.0
-        self._own, self._programs = threading.local(), list[Program]()  # each thread has a program of its own
+        self._own, self._programs = threading.local(), list[Program]()  # a program per thread
         self._close = weakref.finalize(self, _end, self._programs)
         try:
             names, said = _announced(self._program(fresh=True), time_limit)
             self.declares = declares or Declaration(**said)
         except (OSError, TargetDied, ProtocolError, TypeError, OptionError) as error:
             self.close()
-            what = "a program that answers the line operations with names of functions"
+            what = "a program that answers the line operations with names of functions (docs/process-target.md)"
             refuse(OptionError, "process_target", "command", what, f"{shlex.join(command)!r}: {error}")
         for name in names:
             setattr(self, name, _Function(self, name))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """In another process it is another program."""
+        """Another process starts a program of its own."""
         return process_target, (self.command, self.time_limit, self._given)
 
     def __enter__(self) -> ProcessTarget:
@@ -68,11 +69,11 @@ class ProcessTarget:
         self.close()
 
     def close(self) -> None:
-        """End the program, of every thread."""
+        """End the programs of all threads."""
         self._close()
 
     def run(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> tuple[Any, ...]:
-        """The program's results of one case, in order."""
+        """The results of the program for one case, in order."""
         if not self._close.alive:
             refuse(StateError, "ProcessTarget", "target", "open", "a closed one")
         program = self._program()
@@ -92,11 +93,11 @@ class ProcessTarget:
             raise
 
     def _patience(self) -> float:
-        """Seconds to wait. The first hang takes the whole time limit, so that shrinking it need not."""
+        """Seconds to wait. After the first hang, `patience` is less than the time limit, so that shrinking is fast."""
         return patience(self.time_limit, self._slowest) if self._hung else self.time_limit
 
     def _program(self, fresh: bool = False) -> Program:
-        """The program of this thread, a new one if it is not alive; that has the whole time limit to start."""
+        """The program of this thread. If it has ended, a new one is started, within the whole time limit."""
         program: Program | None = getattr(self._own, "program", None)
         if program is None or not program.alive:
             if program in self._programs:
@@ -111,17 +112,17 @@ class ProcessTarget:
 def process_target(
     command: Sequence[str], time_limit: float = 30.0, declares: Declaration | None = None
 ) -> ProcessTarget:
-    """A target for `check` and `conform` that is a program.
+    """Make a target for `check` and `conform` from a program.
 
     Parameters
     ----------
     command : the program and its arguments
-    time_limit : seconds for one case; a program that takes longer is ended
-    declares : what the program states about its arithmetic; None is what it says itself, or the strictest
+    time_limit : seconds per case; a program that takes longer is killed
+    declares : what is declared about the program's arithmetic; None is what it declares itself, or the strictest
 
     Raises
     ------
-    OptionError : the program does not start, or does not say which operations it has, or the time limit is none.
+    OptionError : the program does not start, does not name its functions, or the time limit is invalid.
     """
     expect_time_limit("process_target", "time_limit", time_limit)
     if isinstance(command, str) or not command:
@@ -130,13 +131,13 @@ def process_target(
 
 
 class _Function(CaseFunction):
-    """One function of a program, which is told the case."""
+    """One function of a program."""
 
     def __init__(self, target: ProcessTarget, name: str) -> None:
         self.target, self.name = target, name
 
     def of_case(self, case: Case, arrays: Sequence[Array | None], options: dict[str, Any]) -> tuple[Any, ...]:
-        """The program's results, read from its files."""
+        """The results of the program, read from its files."""
         return self.target.run(case, arrays, options)
 
 
@@ -147,11 +148,11 @@ def _end(programs: list[Program]) -> None:
 
 
 def _announced(program: Program, limit: float) -> tuple[list[str], dict[str, str]]:
-    """Names of functions, and what it declares: words with a = in them."""
+    """The names of the program's functions, and its declarations, which are the words with an equals sign."""
     words = program.ask("operations", limit).split()
     names = [word for word in words if "=" not in word]
     if not names or set(names) - FUNCTIONS:
-        raise ProtocolError(f"it answered {' '.join(words)!r}; known are {', '.join(sorted(FUNCTIONS))}")
+        raise ProtocolError(f"it answered {' '.join(words)!r}; the known functions are {', '.join(sorted(FUNCTIONS))}")
     return names, dict(word.split("=", 1) for word in words if "=" in word)
 
 

@@ -1,6 +1,6 @@
 """A running program, and the lines exchanged with it.
 
-It may die, stand still, or say anything at any length: each ends in an exception that says so, within the time given.
+If the program dies, hangs or writes anything but one line, an exception says so within the time limit.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..findings import TargetDied
 __all__ = ["Program", "ProtocolError", "quoted"]
 
 LONGEST_ANSWER = 4096  # bytes
-TO_END = 2.0  # seconds, in which a program may write its profile or its leaks
+TO_END = 2.0  # seconds that a program has to end by itself, for example to write a profile
 
 
 class ProtocolError(Exception):
-    """The program answered what is no answer."""
+    """The program wrote something that is not an answer."""
 
 
 class Program:
-    """A running program; `ask` it, `close` it. It has an empty directory of its own for every request."""
+    """A running program. `ask` sends it a line, and `close` ends it. It has a directory for its requests."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._child = ChildProcess(command)
@@ -34,11 +34,11 @@ class Program:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the program runs."""
         return self._child.alive
 
     def empty_directory(self) -> Path:
-        """The directory of its requests, emptied of the last one."""
+        """The directory of its requests, without the files of the last one."""
         for path in Path(self._directory.name).iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
@@ -47,12 +47,12 @@ class Program:
         return Path(self._directory.name)
 
     def ask(self, line: str, limit: float) -> str:
-        """The program's answer to a line, within `limit` seconds.
+        """Send a line and return the program's answer, within `limit` seconds.
 
         Raises
         ------
-        TargetDied : it ended, or did not answer.
-        ProtocolError : it said more, or less, than one line; it is ended then.
+        TargetDied : the program ended or did not answer.
+        ProtocolError : the program did not answer with exactly one line; it is killed.
         """
         deadline, child = time.monotonic() + limit, self._child
         child.listen(0)
@@ -80,17 +80,17 @@ class Program:
         raise ProtocolError(f"the program {what}")
 
     def kill(self) -> None:
-        """End it, and what it started, at once."""
+        """Kill the program and the processes that it started."""
         self._child.kill()
         self._directory.cleanup()
 
     def close(self) -> None:
-        """Let it end by itself: its input ends."""
+        """Close the input of the program, so that it ends by itself."""
         self._child.finish(TO_END)
         self._directory.cleanup()
 
 
 def quoted(said: bytes | bytearray) -> str:
-    """What was said, quoted, for a message."""
+    """The beginning of what was said, in quotation marks, for a message."""
     text = said.decode(errors="replace")
     return repr(text if len(text) <= 80 else text[:77] + "...")

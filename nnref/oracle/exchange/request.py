@@ -1,6 +1,6 @@
-"""What a kernel is asked, as plain files: `case.json` and an `.npy` file for every array.
+"""A case for a kernel as plain files: `case.json` and an `.npy` file for every array.
 
-docs/vectors.md describes the files, nnref/schemas/vector-case.schema.json `case.json`.
+docs/vectors.md describes the files. nnref/schemas/vector-case.schema.json is the schema of `case.json`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def write_request(
     *,
     expected: bool = False,
 ) -> list[dict[str, Any]]:
-    """Write what is given to a kernel into a directory; return the results that it owes, as in `case.json`."""
-    # the target classes of a loss are an option in Python, and an array all the same
+    """Write the inputs of a kernel into a directory; return the results that it must give, as in `case.json`."""
+    # the target classes of a loss are an option in Python, but they are an array
     classes = {name: value for name, value in options.items() if isinstance(value, np.ndarray)}
     given = dict(zip(case.shapes, arrays, strict=True)) | classes
     inputs = []
@@ -67,18 +67,18 @@ def write_request(
 
 
 def owed(case: Case) -> dict[str, Shape]:
-    """Shapes of the results, by name, in order; the gradient of an absent bias is left out."""
+    """The results that a target must give: name -> shape, in order, without the gradient of an absent bias."""
     return {name: shape for name, shape in case.result_shapes.items() if shape is not None}
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write JSON, a line for each entry."""
+    """Write JSON with a line for each entry."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_formatted(data) + "\n", encoding="utf-8")
 
 
 def _formatted(data: dict[str, Any]) -> str:
-    """JSON with a line for every entry, and for every item of a list: easy on readers and on simple parsers."""
+    """JSON with a line for every entry and every list item, so that people and simple parsers can read it."""
     lines = []
     for key, value in data.items():
         if isinstance(value, list):
@@ -91,5 +91,5 @@ def _formatted(data: dict[str, Any]) -> str:
 
 
 def _dtype(name: str) -> dict[str, Any]:
-    """What the numbers are, and what the file says they are."""
+    """The dtype of the numbers, and the dtype in the file."""
     return {"dtype": name, "stored": "uint16" if name == "bfloat16" else name}

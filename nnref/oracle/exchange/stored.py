@@ -1,6 +1,6 @@
-"""One case as plain files: a directory with `case.json`, an `.npy` file for every array, expected results and bounds.
+"""One case as plain files: a directory with `case.json` and `.npy` files of arrays, expected results and bounds.
 
-docs/vectors.md describes the files, nnref/schemas/vector-case.schema.json `case.json`.
+docs/vectors.md describes the files. nnref/schemas/vector-case.schema.json is the schema of `case.json`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ __all__ = ["StoredCase", "check_results", "read_case", "write_case"]
 
 @dataclass(frozen=True)
 class StoredCase:
-    """What a directory holds.
+    """The contents of a case directory.
 
     Attributes
     ----------
     case : parsed from its descriptor
-    declares : what the bounds allow for
-    arrays : by name, in the order of the call, None for an absent bias
-    options : in canonical form
-    expected, bound : by name of the result, float64; no entry for the gradient of an absent bias
+    declares : the declaration that the bounds allow for
+    arrays : name -> array, in the order of the call; None for an absent bias
+    options : the options in canonical form
+    expected, bound : result name -> float64 array; the gradient of an absent bias has no entry
     """
 
     case: Case
@@ -51,7 +51,7 @@ class StoredCase:
 
 
 def write_case(directory: Path, case: Case, declares: Declaration | None = None) -> None:
-    """Write a case with its expected results and their bounds into a new directory."""
+    """Write a case, its expected results and their bounds into a new directory."""
     declares = declares or Declaration()
     arrays, options = arrays_of(case)
     settled = settle(case, arrays, expectation(case, arrays, options, declares), declares)
@@ -68,7 +68,7 @@ def read_case(directory: str | Path) -> StoredCase:
 
     Raises
     ------
-    OptionError : it holds no case of this format, or a file is missing or malformed.
+    OptionError : there is no case of this format, or a file is missing or malformed.
     """
     root = Path(directory)
     try:
@@ -88,14 +88,14 @@ def read_case(directory: str | Path) -> StoredCase:
 
 
 def check_results(directory: str | Path, results: Mapping[str, Array] | None = None) -> Verdict:
-    """Judge results of a stored case, by name; by default those in its own `result_<name>.npy`.
+    """Judge the results of a stored case: `results` by name, or else the files `result_<name>.npy` in the directory.
 
-    A gradient that is not there is taken for one that is not offered, unless there is none at all.
+    A missing gradient counts as not computed. At least one result must be there.
 
     Raises
     ------
-    OptionError : the directory holds no case, or there is no result.
-    MalformedFile : a result is no `.npy` file.
+    OptionError : there is no case or no result, or a result has an unknown name.
+    MalformedFile : a result is not an `.npy` file.
     """
     stored, root = read_case(directory), Path(directory)
     shapes = owed(stored.case)
@@ -108,7 +108,7 @@ def check_results(directory: str | Path, results: Mapping[str, Array] | None = N
 
 
 def _answers(stored: StoredCase, results: Mapping[str, Array]) -> tuple[tuple[Any, ...], Settled]:
-    """Results and what they are held to, in the order of the judge."""
+    """The results, and the expected results with their bounds, in the order of the judge."""
     known = [name if name in stored.expected else None for name in stored.case.result_shapes]
     outputs = tuple(None if name is None else results.get(name, NOT_COMPUTED) for name in known)
     wanted = tuple(None if name is None else (stored.expected[name], stored.bound[name]) for name in known)
@@ -122,7 +122,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _in_float64(exact: Array, bound: Array) -> tuple[Array, Array]:
-    """The exact result in float64, and the bound with the rounding of that: of a Decimal only is there any."""
+    """The exact result in float64, and the bound widened by its rounding. Only a Decimal is rounded."""
     expected = exact.astype(np.float64)
     if exact.dtype != object or not np.isfinite(expected).all():
         return expected, bound

@@ -1,6 +1,6 @@
-"""Many cases as plain files, for kernels that know nothing of Python: a directory for each, and an index.
+"""Many cases as plain files, for kernels outside Python: a directory for each case, and an index.
 
-docs/vectors.md describes them.
+docs/vectors.md describes the files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import hypothesis
 import nnref
 
 from ...errors import OptionError, refuse
-from ..cases.case import DTYPES, Case, parse
+from ..cases.case import Case, parse
 from ..cases.drawn import cases
 from ..cases.enumerated import small_geometries
+from ..dtypes import DTYPES
 from ..expectation.declaration import Declaration
 from ..operations import OPERATIONS
 from ..search.search import drawn
@@ -27,7 +28,7 @@ from .stored import write_case
 __all__ = ["listed", "write_vectors"]
 
 INDEX_FORMAT = "nnref-vectors/1"
-SMALL_GEOMETRIES = 12  # at most, of each windowed operation, direction and dtype
+SMALL_GEOMETRIES = 12  # at most so many per windowed operation, direction and dtype
 
 
 def write_vectors(
@@ -40,21 +41,21 @@ def write_vectors(
     lines: Sequence[str] = (),
     declares: Declaration | None = None,
 ) -> int:
-    """Write cases into a new directory, each into one of its own, and `index.json`; return how many.
+    """Write cases into a new directory, each into a directory of its own, and `index.json`; return their number.
 
     Parameters
     ----------
-    directory : is made; if it exists it must be empty
-    ops : names of operations, None for all
-    dtypes : among "float16", "bfloat16", "float32", "float64"
-    count : drawn cases of every operation, direction and dtype; beside them stand a few small geometries
-    seed : of the draw; the same seed gives the same bytes
-    lines : descriptors; if there are any, these cases are written and none is drawn
-    declares : what the bounds allow for; None is the strictest
+    directory : it is made; if it exists, it must be empty
+    ops : names of operations; None for all
+    dtypes : some of "float16", "bfloat16", "float32", "float64"
+    count : drawn cases per operation, direction and dtype; a few small geometries are added
+    seed : seed of the draw; the same seed gives the same bytes
+    lines : descriptors; if there are any, only these cases are written
+    declares : the declaration that the bounds allow for; None is the strictest
 
     Raises
     ------
-    OptionError : an operation or a dtype is unknown, or the directory is in use.
+    OptionError : an argument is invalid, or the directory is not empty.
     """
     for name, given, known in (("ops", ops or (), tuple(OPERATIONS)), ("dtypes", dtypes, DTYPES)):
         if unknown := [item for item in given if item not in known]:
@@ -79,7 +80,7 @@ def write_vectors(
 
 
 def _chosen(ops: Sequence[str], dtypes: Sequence[str], count: int, seed: int) -> Iterator[Case]:
-    """Some small geometries, evenly spread, then drawn cases; none twice."""
+    """Some small geometries, evenly spaced, then drawn cases, each case once."""
     for op in ops:
         for direction in OPERATIONS[op].directions:
             for dtype in dtypes:
@@ -94,14 +95,14 @@ def _drawn(op: str, direction: str, dtype: str, count: int, seed: int) -> list[C
 
     def visit(case: Case) -> float:
         found.append(case)
-        return 0.0  # there is no margin to steer by
+        return 0.0  # there is no margin to steer the draw
 
     drawn(cases(op, direction=direction, dtype=dtype), visit, count, f"{seed} {op}.{direction} {dtype}")
     return found
 
 
 def listed(directory: str | Path) -> dict[Path, str]:
-    """Directories of the cases that an index lists, each with its descriptor.
+    """Directory -> descriptor, for the cases that an index lists.
 
     Raises
     ------
@@ -114,5 +115,5 @@ def listed(directory: str | Path) -> dict[Path, str]:
             raise ValueError(f"format {index['format']}")
         return {path.parent / row["directory"]: str(row["descriptor"]) for row in index["cases"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        what = f"{path}: {type(error).__name__}: {brief(error)}"
-        refuse(OptionError, "listed", "directory", f"with an index of {INDEX_FORMAT}", what)
+        what = f"one that `nnref vectors` wrote, with an index of {INDEX_FORMAT}"
+        refuse(OptionError, "listed", "directory", what, f"{path}: {type(error).__name__}: {brief(error)}")

@@ -1,8 +1,8 @@
-"""What a case's exact result is, and how far a correct one may be from it.
+"""The exact result of a case, and how far a correct result may be from it.
 
-The expectation is nnref's own layer, run in a wider arithmetic: float64 for targets of float32 and below, 50 digits of
-Decimal for float64. The reference's own error needs no term: the bounds grow at least linearly in u, so in float64 it
-is below 2⁻²⁹ of the bound for float32, and the judge widens every bound by 2⁻²⁸.
+The exact result comes from nnref's own layer, run in a wider arithmetic: float64 for targets of float32 and below, and
+Decimal with 50 digits for float64. The bounds have no term for the error of the reference. They grow at least linearly
+in u, so the error in float64 is less than 2⁻²⁹ of the bound for float32, and the judge widens every bound by 2⁻²⁸.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .quantum import exact_where_small, quantum_of
 
 __all__ = ["Expectation", "asked_of", "expectation"]
 
-# (exact result, allowance), None for the gradient of an absent bias
+# (exact result, allowance) for each result; None for the gradient of an absent bias
 Expectation = tuple["tuple[Array, Allowance] | None", ...]
 
 
 @undisturbed
 def expectation(case: Case, arrays: Arrays, options: dict[str, Any], declares: Declaration) -> Expectation:
-    """Exact results of a case, in float64 or Decimal, each with its `Allowance` under the target's declaration."""
+    """The exact results of a case, in float64 or Decimal, each with its `Allowance` under the declaration."""
     wide = [None if a is None else a.astype(np.float64) for a in arrays.values()]
     allowances = _allowances(case, wide, options, declares)
     if case.dtype != "float64" or all(a is None or not a.bound.any() for a in allowances):
         results = _results(case, wide, options)
-    elif case.mode == "special":  # Decimal has no arithmetic for these; two right results differ by twice the bound
+    elif case.mode == "special":  # Decimal lacks these values; two correct results differ by at most two bounds
         allowances = tuple(None if a is None else a._replace(bound=2 * a.bound) for a in allowances)
         results = _results(case, wide, options)
     else:
@@ -66,11 +66,11 @@ def _allowances(
 
 
 def asked_of(case: Case) -> tuple[str, ...]:
-    """What of a declaration the bound of a case depends on, beside the precision."""
+    """The attributes of a declaration that the bound of a case depends on, beside the precision."""
     return _asked(getattr(case.operation.bounds, case.function))
 
 
 @functools.cache
 def _asked(bound: Callable[..., Any]) -> tuple[str, ...]:
-    """What of a declaration a bound depends on: the parameters that have its names."""
+    """The attributes of a declaration that a bound depends on: its parameters with the same names."""
     return tuple(name for name in inspect.signature(bound).parameters if name in CHOICES)

@@ -1,6 +1,7 @@
-"""What the oracle can be pointed at: how a target is found by name, and called so that nothing it does can do harm.
+"""Targets: the implementations that the oracle checks, how they are found by name, and how they are called safely.
 
 A target is any object, module or file with functions named like nnref's (`conv2d`, `conv2d_backward`, …; any subset).
-Built in are the frameworks, one file each, and two that need no framework: nnref's own float layers, and the
-`definition`, the formulas as plain loops. A program of any language is one through `nnref.oracle.process_target`.
+The built-in targets are the frameworks, one file each, and two that need no framework: nnref's own float layers, and
+the `definition`, which has the formulas as plain loops. `nnref.oracle.process_target` makes a target of a program in
+any language.
 """

@@ -1,4 +1,4 @@
-"""One call of a target, whatever it does: an answer, never an exception."""
+"""One call of a target. Whatever the target does, the result is an answer and not an exception."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..text import brief
 
 __all__ = ["Answer", "CaseFunction", "Function", "call", "case_function"]
 
-TWISTER = 625 * 4  # bytes of an MT19937: its key and position
+TWISTER = 625 * 4  # bytes of the state of an MT19937: its key and position
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Outputs, or what was wrong with the call, or why the target does not support it."""
+    """The outputs, or what was wrong with the call, or why the target does not support the case."""
 
     outputs: tuple[Any, ...] = ()
     finding: Finding | None = None
@@ -33,19 +33,19 @@ class Answer:
 
 
 class CaseFunction(ABC):
-    """A target's function as the oracle calls it: told the case, and giving a tuple of arrays."""
+    """A target's function as the oracle calls it: it receives the case and returns a tuple of arrays."""
 
     @abstractmethod
     def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
         """The results, in order: arrays, None, or NOT_COMPUTED."""
 
     def __call__(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
-        """Same as `of_case`."""
+        """The same as `of_case`."""
         return self.of_case(case, arrays, options)
 
 
 class _PlainFunction(CaseFunction):
-    """A function as people write them: arrays by position, options by keyword, a result or a tuple of results."""
+    """A usual function: arrays by position, options by keyword, a result or a tuple of results."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -66,19 +66,19 @@ Function = Callable[..., Any] | CaseFunction
 
 
 def case_function(function: Function) -> CaseFunction:
-    """The function as the oracle calls it."""
+    """The function in the form in which the oracle calls it."""
     return function if isinstance(function, CaseFunction) else _PlainFunction(function)
 
 
 class _NoResult(Exception):
-    """A function has returned something that no result can be read from."""
+    """A function has returned something that is not a result."""
 
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
 
 
 def call(function: Function, case: Case, arrays: Arrays, options: dict[str, Any]) -> Answer:
-    """Call the target on fresh copies of the arrays in the case's memory layout, and look at what it left behind."""
+    """Call the target on new copies of the arrays in the memory layout of the case, and check for side effects."""
     given = [None if a is None else laid_out(a, layout_of(case, name)) for name, a in arrays.items()]
     told = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in options.items()}
     environment, changed = float_state.save(), ""
@@ -110,7 +110,7 @@ def call(function: Function, case: Case, arrays: Arrays, options: dict[str, Any]
 
 
 def _global_state() -> dict[str, Any]:
-    """What a kernel has no business to change."""
+    """The global state that a kernel must not change."""
     return {
         "np.seterr": np.geterr(),
         "NumPy's global random state": _random_state(),
@@ -119,7 +119,7 @@ def _global_state() -> dict[str, Any]:
 
 
 def _random_state() -> Any:
-    """Read from memory, as `numpy.random.BitGenerator.ctypes` offers it, for that is fifty times faster."""
+    """The state, read from memory through `BitGenerator.ctypes`, which is fifty times faster than `get_state`."""
     generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
     if isinstance(generator, np.random.MT19937):
         return ctypes.string_at(generator.ctypes.state_address, TWISTER)
@@ -127,7 +127,7 @@ def _random_state() -> Any:
 
 
 def _array(what: str, value: Any) -> Any:
-    """NumPy's view of whatever a target returns; None and NOT_COMPUTED are left to the judge."""
+    """What a target returned, as a NumPy array; the judge handles None and NOT_COMPUTED."""
     if value is None or value is NOT_COMPUTED:
         return value
     speaks_dlpack = hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray)

@@ -1,4 +1,4 @@
-"""nnref itself: its float layers, and the folds of `nnref.algebra`."""
+"""nnref itself as a target: its float layers, and the folds of `nnref.algebra`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["fold_conv_batch_norm", "fold_conv_transpose_batch_norm", "network"]
 
 
 def __getattr__(name: str) -> Any:
-    """Every layer's function is nnref's own."""
+    """The function of a layer is nnref's own."""
     return getattr(nnref, name)
 
 
 def fold_conv_batch_norm(weight: Array, bias: Array | None, *statistics: Array, eps: float) -> tuple[Array, Array]:
-    """`fuse_conv_batch_norm`, on arrays."""
+    """`fuse_conv_batch_norm` on arrays."""
     conv = Conv2d.from_arrays(weight=weight, bias=bias)
     return _arrays_of(algebra.fuse_conv_batch_norm(conv, _batch_norm(*statistics, eps=eps)))
 
@@ -25,13 +25,13 @@ def fold_conv_batch_norm(weight: Array, bias: Array | None, *statistics: Array, 
 def fold_conv_transpose_batch_norm(
     weight: Array, bias: Array | None, *statistics: Array, eps: float, groups: int
 ) -> tuple[Array, Array]:
-    """`fuse_conv_transpose_batch_norm`, on arrays."""
+    """`fuse_conv_transpose_batch_norm` on arrays."""
     conv = ConvTranspose2d.from_arrays(weight=weight, bias=bias, options={"groups": groups})
     return _arrays_of(algebra.fuse_conv_transpose_batch_norm(conv, _batch_norm(*statistics, eps=eps)))
 
 
 def network(net: Layer, x: Array) -> Array:
-    """The network that `simplify` makes of it."""
+    """The result of the network that `simplify` makes of `net`."""
     return algebra.simplify(net).network(x)
 
 

@@ -1,4 +1,4 @@
-"""The target of a name: a built-in one, a module, an object of a module, or a file."""
+"""The target with a given name: built in, a module, an object in a module, or a file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BUILT_IN = (*FRAMEWORKS, "nnref", "definition")
 
 
 def installed_frameworks() -> list[str]:
-    """Those of `FRAMEWORKS` that can be imported here; none is imported."""
+    """The names in `FRAMEWORKS` that can be imported. None of them is imported."""
     return [name for name in FRAMEWORKS if importlib.util.find_spec(name) is not None]
 
 
 def name_of(target: Any) -> str:
-    """What a report calls a target: the name that was given, or that of the module or class."""
+    """The name of a target in a report: the given name, or the name of the module or class."""
     if isinstance(target, str):
         return target
     name = getattr(target, "__name__", None)
@@ -33,13 +33,13 @@ def name_of(target: Any) -> str:
 
 
 def resolve(name: str) -> Any:
-    """The target of a name: built in, ``package.module``, ``module:object`` or ``path/to/file.py``.
+    """Load the target of that name: built in, ``package.module``, ``module:object`` or ``path/to/file.py``.
 
-    A file finds the modules beside it, as in ``python path/to/file.py``.
+    A file can import the modules beside it, as with ``python path/to/file.py``.
 
     Raises
     ------
-    OptionError : nothing of that name can be loaded; the message says why.
+    OptionError : the target cannot be loaded; the message says why, and what to do.
 
     >>> resolve("definition").__name__
     'nnref.oracle.targets.definition'
@@ -53,14 +53,26 @@ def resolve(name: str) -> Any:
         return pkgutil.resolve_name(name if ":" in name else f"{name}:")
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a target's own import may fail in any way
-        refuse_target(name, f"{type(error).__name__}: {brief(error)}")
+    except BaseException as error:  # the import of a target may fail in any way
+        refuse_target(name, f"{type(error).__name__}: {brief(error)}{_advice(name, error)}")
 
 
 def refuse_target(name: str, why: str) -> NoReturn:
-    """Refuse a name under which nothing can be loaded."""
+    """Refuse the name of a target that cannot be loaded."""
     what = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
     refuse(OptionError, "resolve", "target", what, f"{name!r} ({why})")
+
+
+def _advice(name: str, error: BaseException) -> str:
+    """What to do about an error, as the end of a sentence."""
+    if Path(name).is_file() and not name.endswith(".py"):
+        return "; a file must have a name that ends in .py"
+    module = name.partition(":")[0]
+    if not isinstance(error, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.name}."):
+        return ""
+    if name in FRAMEWORKS:
+        return f"; to install it, type: python -m pip install -e '.[{name}]'"
+    return f"; to load a file, type its path, such as path/to/{module.rpartition('.')[2]}.py"
 
 
 def _search_in(directory: Path) -> None:

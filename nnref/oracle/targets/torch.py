@@ -1,7 +1,7 @@
 """PyTorch on the CPU: torch.nn.functional forward, autograd backward.
 
-What torch lacks is put together from what it has: asymmetric padding is an F.pad before, and so is the padding of a
-pool beyond half its kernel. What cannot be is `Unsupported`.
+torch has no asymmetric padding, and no padding of a pool beyond half its kernel. Both are done by F.pad before the
+layer. A case for which that gives another result is `Unsupported`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ Pair = tuple[int, int]
 
 
 def _tensor(array: Array | None) -> Any:
-    """A fresh tensor with the strides of an array, unless one is negative; bfloat16 by its bits, unknown to NumPy."""
+    """A new tensor with the strides of the array, or a contiguous one if a stride is negative.
+
+    bfloat16 is moved by its bits, because NumPy does not know it.
+    """
     if array is None:
         return None
     if array.dtype.name == "bfloat16":
@@ -59,7 +62,7 @@ def _forward(function: Callable[..., Tensor]) -> Callable[..., Any]:
 
 
 def _backward(function: Callable[..., Tensor], offered: int | None = None) -> Callable[..., Any]:
-    """Gradients by autograd; torch offers those of the first `offered` arrays."""
+    """Gradients by autograd. torch computes those of the first `offered` arrays."""
 
     def backward(dy: Array, *arrays: Array | None, **options: Any) -> Any:
         tensors = [_tensor(array) for array in arrays]
@@ -89,7 +92,7 @@ def _conv_transpose2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding
 
 
 def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = None) -> tuple[Tensor, Pair]:
-    """The image and the symmetric padding that torch takes, at most `largest`; other padding is applied first."""
+    """The image and the padding that torch applies: symmetric, at most `largest`. Other padding is applied here."""
     (top, bottom), (left, right) = padding
     fits = largest is None or (top <= largest[0] and left <= largest[1])
     if top == bottom and left == right and fits:
@@ -111,17 +114,17 @@ def _batch_norm2d_train(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float) -
 
 def _expect_contiguous(x: Tensor, gamma: Tensor) -> None:
     if gamma.requires_grad and not gamma.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
-        raise Unsupported("batch norm's gradient takes a strided weight for a contiguous one: finding torch-7")
+        raise Unsupported("the gradient of batch norm reads a strided weight as a contiguous one: finding torch-7")
 
 
 def _with_usual_strides(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Batch norm's gradient, unless the strides of dy are others than those of the memory format that they pass for."""
+    """The gradient of batch norm, unless dy has strides that torch takes for those of another memory format."""
 
     def checked(dy: Array, x: Array, *arrays: Array | None, **options: Any) -> Any:
         cotangent, last = _tensor(dy), torch.channels_last
         unusual = cotangent.stride() != cotangent.clone(memory_format=last).stride()
         if unusual and cotangent.is_contiguous(memory_format=last) and not _tensor(x).is_contiguous(memory_format=last):
-            raise Unsupported("batch norm's gradient takes dy for another order of pixels: finding torch-8")
+            raise Unsupported("the gradient of batch norm mistakes the order of pixels in dy: finding torch-8")
         return backward(dy, x, *arrays, **options)
 
     return checked
@@ -133,7 +136,7 @@ def _avg_pool2d(
     half = (kernel_size[0] // 2, kernel_size[1] // 2)
     padded, symmetric = _padded(x, padding, largest=half)
     if padded is not x and (ceil_mode or not count_include_pad):
-        raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
+        raise Unsupported("torch pools have no asymmetric padding, and none beyond half the kernel")
     return F.avg_pool2d(padded, kernel_size, options["stride"], symmetric, ceil_mode, count_include_pad)
 
 
@@ -143,10 +146,10 @@ def _max_pool2d(
     half = (kernel_size[0] // 2, kernel_size[1] // 2)
     padded, symmetric = _padded(x, padding, fill=-float("inf"), largest=half)
     if padded is not x and ceil_mode:
-        raise Unsupported("torch pools have no asymmetric padding, nor more than half the kernel")
+        raise Unsupported("torch pools have no asymmetric padding, and none beyond half the kernel")
     y = F.max_pool2d(padded, kernel_size, stride, symmetric, dilation, ceil_mode)
     if x.requires_grad and padded is not x and bool(torch.isneginf(x.detach()).any()):
-        raise Unsupported("explicit padding takes the gradient of a window that has nothing but −∞")
+        raise Unsupported("explicit padding receives the gradient of a window that contains only −∞")
     if x.requires_grad and symmetric != (0, 0) and bool(torch.isneginf(y.detach()).any()):
         raise Unsupported("the gradient of a window wholly in padding is written out of bounds: finding torch-1")
     return y
@@ -189,12 +192,12 @@ softmax_cross_entropy_backward = _backward(_softmax_cross_entropy)
 
 
 def fold_conv_batch_norm(*arrays: Array | None, eps: float) -> tuple[Any, Any]:
-    """torch.nn.utils.fusion.fuse_conv_bn_weights."""
+    """`torch.nn.utils.fusion.fuse_conv_bn_weights`."""
     return _fuse(arrays, eps, transpose=False)
 
 
 def fold_conv_transpose_batch_norm(*arrays: Array | None, eps: float, groups: int) -> tuple[Any, Any]:
-    """torch.nn.utils.fusion.fuse_conv_bn_weights of a transposed convolution."""
+    """`torch.nn.utils.fusion.fuse_conv_bn_weights` with a transposed convolution."""
     if groups > 1:
         raise Unsupported("fuse_conv_bn_weights does not know the groups of a transposed convolution: pytorch#180995")
     return _fuse(arrays, eps, transpose=True)
@@ -203,7 +206,7 @@ def fold_conv_transpose_batch_norm(*arrays: Array | None, eps: float, groups: in
 def network(net: Layer, x: Array) -> Any:
     """The network as a torch module, scripted, frozen and optimised for inference."""
     if not len(x):
-        raise Unsupported("a batch norm of an optimised module refuses an empty batch: finding torch-5")
+        raise Unsupported("a batch norm in an optimised module refuses an empty batch: finding torch-5")
     with torch.no_grad():
         return _array(optimised(net, _tensor)(_tensor(x)))
 

@@ -1,7 +1,7 @@
-"""nnref networks as torch.nn modules, for the passes that torch applies before inference.
+"""nnref networks as torch.nn modules, with the passes that torch applies before inference.
 
-The module is scripted, frozen (which folds batch norms) and optimised for inference (oneDNN, fused activations). What
-torch lacks, asymmetric padding, is a module of its own before the convolution.
+The module is scripted, frozen (which folds batch norms) and optimised for inference (oneDNN, fused activations). torch
+has no asymmetric padding, so a module of its own pads before the convolution.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Pads = tuple[tuple[int, int], tuple[int, int]]
 
 
 def optimised(net: Layer, tensor: Callable[[Array], Tensor]) -> Any:
-    """The scripted module of a network in evaluation mode; `tensor` makes tensors of its arrays."""
+    """The scripted module of a network in evaluation mode. `tensor` makes tensors of its arrays."""
     scripted = torch.jit.script(_Translation(tensor).module(net).eval())
     return torch.jit.optimize_for_inference(torch.jit.freeze(scripted))
 
@@ -34,7 +34,7 @@ class _Added(nn.Module):
         self.first, self.others = branches[0], nn.ModuleList(branches[1:])
 
     def forward(self, x: Tensor) -> Tensor:
-        """first(x) + ... ."""
+        """The sum of branch(x) over the branches, added from the left."""
         y = self.first(x)
         for branch in self.others:
             y = y + branch(x)
@@ -46,7 +46,7 @@ class _Translation:
         self.tensor = tensor
 
     def module(self, layer: Layer) -> nn.Module:
-        """The module of a layer, with its arrays."""
+        """The module of a layer, with the layer's arrays."""
         if isinstance(layer, Sequential | Sum):
             parts = [self.module(part) for part in layer]
             return nn.Sequential(*parts) if isinstance(layer, Sequential) else _Added(parts)
@@ -72,7 +72,7 @@ class _Translation:
         return made if symmetric else nn.Sequential(_zero_pad(padding), made)
 
     def _DepthwiseConv2d(self, layer: Layer, **options: Any) -> nn.Module:
-        return self._Conv2d(layer, groups=len(layer.params["weight"]), **options)  # one filter a channel
+        return self._Conv2d(layer, groups=len(layer.params["weight"]), **options)  # filters of one channel each
 
     def _ConvTranspose2d(self, layer: Layer, *, padding: Pads, **options: Any) -> nn.Module:
         weight = layer.params["weight"]

@@ -1,9 +1,9 @@
-"""The independent witness: every operation transcribed from its formula into plain Python loops.
+"""An independent implementation: every operation is transcribed from its formula into plain Python loops.
 
-It shares no code with the layers, so an error common to both is unlikely. It is slow, and meant to
-be read beside the formulas. It is an oracle target like any other: `conv2d`, `conv2d_backward`, ...
-take arrays by position and every option by keyword in canonical form: pairs (vertical, horizontal),
-padding ((top, bottom), (left, right)), an absent bias as None.
+It shares no code with the layers, so an error common to both is unlikely. It is slow, and is meant to be read beside
+the formulas. It is a target of the oracle like any other. Its functions, `conv2d`, `conv2d_backward` and so on, take
+arrays by position and every option by keyword in canonical form: pairs (vertical, horizontal), padding ((top, bottom),
+(left, right)), and None for an absent bias.
 """
 
 from .activations import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward

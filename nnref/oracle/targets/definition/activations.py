@@ -4,7 +4,7 @@ r"""Activations, one number at a time, by formulas in which no exponential overf
     tanh(x) = sign(x) * (1 - t) / (1 + t)              tanh'(x) = 4 t / (1 + t)^2,  t = e^(-2|x|)
     relu(x) = 0 if x < 0 else x                        relu'(x) = 0 if x <= 0 else 1
 
-So relu keeps NaN and -0 as they are, passes no gradient at 0, and passes all of it at NaN.
+So relu keeps NaN and -0, passes no gradient at 0, and passes the whole gradient at NaN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 def _map(function: Callable[..., Any], *arrays: Array) -> Array:
-    """An array of function(element, ...) over arrays of one shape."""
+    """The array of function(element, ...) over arrays of the same shape."""
     result = zeros(arrays[0].shape, arrays[0])
     for at in np.ndindex(arrays[0].shape):
         result[at] = function(*(array[at] for array in arrays))
@@ -45,7 +45,7 @@ def _exp_minus_2_abs(e: Any) -> Any:
 def _tanh(e: Any) -> Any:
     """The C library's tanh for floats, an element's own, or (1 - t) / (1 + t) with the sign of x.
 
-    The quotient cancels near 0: there it is right to the element's precision only absolutely.
+    Near 0 the quotient cancels, and only its absolute error is within the element's precision.
     """
     if hasattr(e, "tanh"):
         return e.tanh()

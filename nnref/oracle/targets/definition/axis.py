@@ -1,6 +1,6 @@
 r"""Where the windows of a sliding operation lie along one axis.
 
-Output position o, tap a  ->  pixel  o*stride + a*dilation - before,  inside if 0 <= pixel < size.
+Output position o, tap a  ->  pixel  o*stride + a*dilation - before,  on the image if 0 <= pixel < size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Padding = tuple[Pair, Pair]
 
 @dataclass(frozen=True)
 class Axis:
-    """`size` pixels, `before` and `after` pixels of padding, and a window that slides on them."""
+    """`size` pixels, `before` and `after` pixels of padding, and a window that slides over them."""
 
     size: int
     kernel: int
@@ -26,7 +26,7 @@ class Axis:
     def outputs(self, ceil_mode: bool = False) -> int:
         """floor((size + before + after - dilation*(kernel - 1) - 1) / stride) + 1.
 
-        `ceil_mode` takes the ceiling, but drops a last window that starts at size + before or on.
+        `ceil_mode` takes the ceiling, but drops a last window that starts at size + before or later.
         """
         room = self.size + self.before + self.after - self.dilation * (self.kernel - 1) - 1
         if not ceil_mode:
@@ -35,14 +35,14 @@ class Axis:
         return outputs - 1 if (outputs - 1) * self.stride >= self.size + self.before else outputs
 
     def inside(self, o: int) -> Iterator[Pair]:
-        """(tap, pixel) for every tap of window `o` that lies on the image, in order."""
+        """(tap, pixel) for every tap of window `o` on the image, in order."""
         for a in range(self.kernel):
             pixel = o * self.stride + a * self.dilation - self.before
             if 0 <= pixel < self.size:
                 yield a, pixel
 
     def extent(self, o: int) -> int:
-        """Taps of window `o` on the image or its padding, but not beyond (dilation 1)."""
+        """How many taps of window `o` are on the image or its padding, and not beyond (dilation 1)."""
         start = o * self.stride - self.before
         return min(start + self.kernel, self.size + self.after) - start
 

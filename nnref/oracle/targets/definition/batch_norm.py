@@ -3,14 +3,14 @@ r"""Batch normalisation, channel by channel, after Ioffe and Szegedy (2015), arX
     y = gamma * xhat + beta,    xhat = (x - mu) / sqrt(sigma2 + eps)
 
 In training mu = (1/m) sum x and sigma2 = (1/m) sum (x - mu)^2 over the m = N*H*W pixels of a
-channel, and the gradient takes the paper's chain rule, one partial derivative after the other:
+channel, and the gradient follows the chain rule of the paper, one partial derivative after the other:
 
     dxhat   = dy * gamma
     dsigma2 = sum dxhat * (x - mu) * (-1/2) (sigma2 + eps)^(-3/2)
     dmu     = sum dxhat * (-1) / sqrt(sigma2 + eps)  +  dsigma2 * (1/m) sum -2 (x - mu)
     dx      = dxhat / sqrt(sigma2 + eps)  +  dsigma2 * 2 (x - mu) / m  +  dmu / m
 
-The last sum in dmu is 0 but for rounding; it stays, as the chain rule has it.
+The last sum in dmu is 0 apart from rounding. It stays, because the chain rule has it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def batch_norm2d(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *
 def batch_norm2d_backward(
     dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *, eps: Any
 ) -> Gradients:
-    """(dx, dgamma, dbeta, dmean, dvar), the statistics being inputs like any other.
+    """(dx, dgamma, dbeta, dmean, dvar); the statistics are inputs like any other.
 
     dx = dxhat / std, dgamma = sum dy*xhat, dbeta = sum dy, dmean = -sum dxhat / std,
     dvar = -sum dxhat * (x - mean) / (2 * std * (var + eps)), with dxhat = dy * gamma.
@@ -105,7 +105,7 @@ def batch_norm2d_train(x: Array, gamma: Array, beta: Array, *, eps: Any) -> Arra
 def batch_norm2d_train_backward(
     dy: Array, x: Array, gamma: Array, beta: Array, *, eps: Any
 ) -> tuple[Array, Array, Array]:
-    """(dx, dgamma, dbeta) by the chain rule through mu and sigma2 (formulas at the top)."""
+    """(dx, dgamma, dbeta) by the chain rule through mu and sigma2, with the formulas at the top."""
     dx = zeros(x.shape, x)
     dgamma, dbeta = zeros(gamma.shape, gamma), zeros(gamma.shape, gamma)
     for c in range(x.shape[1]):

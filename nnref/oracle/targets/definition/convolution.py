@@ -1,10 +1,10 @@
-r"""Convolution as a list of products: every term of
+r"""Convolution as a list of products. Every term of the formula
 
     y[n,k,i,j] = bias[k] + sum_{c,a,b} x[n, g*C'+c, i*sh+a*dh-ph, j*sw+b*dw-pw] * weight[k,c,a,b]
 
-with C' = C // groups and g = k // (K // groups) is one triple of positions (in y, in x, in weight).
-The transpose and all gradients run through the same triples and contract another pair of the three.
-Pixels outside the image are zeros: their terms are left out.
+with C' = C // groups and g = k // (K // groups) is one triple of positions (in y, in x, in weight). The transpose and
+all gradients use the same triples, and sum products of another pair of the three arrays. Pixels outside the image are
+zeros, so their terms are left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _sum_over_pixels(dy: Array, bias: Array | None) -> Array | None:
 
 
 def _add_bias(y: Array, bias: Array | None) -> None:
-    """Start the sum y[n,k,i,j] at bias[k]."""
+    """Set y[n,k,i,j], where the sum starts, to bias[k]."""
     if bias is not None:
         y[...] = bias[None, :, None, None]
 
@@ -119,7 +119,7 @@ def depthwise_conv2d_backward(
     padding: Padding,
     dilation: Pair,
 ) -> tuple[Array, Array, Array | None]:
-    """As `conv2d_backward`, the groups being the channels."""
+    """Like `conv2d_backward`; the groups are the channels."""
     groups = x.shape[1]
     return conv2d_backward(dy, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
 

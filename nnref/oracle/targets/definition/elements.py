@@ -1,11 +1,10 @@
-r"""The numbers a definition computes with, one element at a time.
+r"""The numbers that the definition computes with, one element at a time.
 
     array  --elements-->  object array of scalars  --loops-->  object array  --rounded-->  array
 
-float64 runs as Python floats, float32 and longdouble as NumPy scalars: every operation rounds once.
-float16 and bfloat16 run in float32 and round once more at the end. Exact elements (Fraction,
-Decimal, or any type with `zero()`, `constant(value)`, `.sqrt()`, `.exp()`) run as they come; no
-float literal ever meets them.
+float64 runs as Python floats, float32 and longdouble as NumPy scalars. Every operation rounds once. float16 and
+bfloat16 run in float32 and are rounded once more at the end. Exact elements (Fraction, Decimal, or any type with
+`zero()`, `constant(value)`, `.sqrt()` and `.exp()`) stay as they are. They never meet a float literal.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ R = TypeVar("R")
 
 
 def over_elements(function: Callable[P, R]) -> Callable[P, R]:
-    """Hand `function` object arrays of scalars; round its results to the first array's dtype.
+    """Call `function` with object arrays of scalars, and round its results to the dtype of the first array.
 
-    Infinities and NaN are data here, so inf - inf and a final overflow raise no warning.
+    Infinities and NaN are data here, so inf - inf and a final overflow give no warning.
     """
 
     @functools.wraps(function)
@@ -55,14 +54,14 @@ def elements(array: Any) -> Any:
 
 
 def rounded(result: Any, dtype: np.dtype[Any]) -> Any:
-    """The object array `result` in `dtype`; halves are reached from float32 by one rounding."""
+    """The object array `result` in `dtype`; a 16-bit dtype is reached from float32 by one rounding."""
     if result is None or dtype.hasobject:
         return result
     return result.astype(np.float32).astype(dtype) if dtype.itemsize < 4 else result.astype(dtype)
 
 
 def zero(*arrays: NDArray[Any] | None) -> Any:
-    """The additive zero of the elements of the first array that has any (0.0 if none has)."""
+    """The additive zero of the elements of the first array that is not empty; 0.0 if all are empty."""
     for array in arrays:
         if array is not None and array.size:
             like = array.flat[0]
@@ -71,21 +70,21 @@ def zero(*arrays: NDArray[Any] | None) -> Any:
 
 
 def zeros(shape: tuple[int, ...], *like: NDArray[Any] | None) -> NDArray[Any]:
-    """An object array filled with the zero of the elements of `like`."""
+    """An object array filled with the additive zero of the elements of `like`."""
     result = np.empty(shape, dtype=object)
     result.fill(zero(*like))
     return result
 
 
 def constant(like: Any, value: Any) -> Any:
-    """`value` (1, a count, eps: its exact binary value) as an element of the kind of `like`."""
+    """`value` as an element of the type of `like`: 1, a count, or the exact binary value of eps."""
     if isinstance(value, type(like)):
         return value
     return like.constant(value) if hasattr(like, "constant") else type(like)(value)
 
 
 def minus_infinity(like: Any) -> Any:
-    """-inf as an element of the kind of `like`, or the float where the kind has none (Fraction)."""
+    """-inf as an element of the type of `like`, or as a float if the type has none, as Fraction."""
     try:
         return constant(like, -math.inf)
     except (OverflowError, ValueError):
@@ -93,14 +92,14 @@ def minus_infinity(like: Any) -> Any:
 
 
 def divide(a: Any, b: Any) -> Any:
-    """a / b; Python's floats answer 0/0 and 1/0 as IEEE 754 does instead of raising."""
+    """a / b; with Python's floats, 0/0 and 1/0 give the values of IEEE 754 and raise nothing."""
     if isinstance(a, float):
         return float(np.float64(a) / np.float64(b))
     return a / b
 
 
 def sqrt(element: Any) -> Any:
-    """The square root; of a plain Fraction only where it is a Fraction too."""
+    """The square root; that of a plain Fraction must be a Fraction too."""
     if hasattr(element, "sqrt"):
         return element.sqrt()
     if isinstance(element, Fraction):
@@ -112,7 +111,7 @@ def sqrt(element: Any) -> Any:
 
 
 def exp(element: Any) -> Any:
-    """e to the power of an element that is not positive, so that nothing overflows."""
+    """e to the power of an element that is at most 0, so that nothing overflows."""
     if hasattr(element, "exp"):
         return element.exp()
     if isinstance(element, np.longdouble):

@@ -1,11 +1,11 @@
-r"""What stands around the convolutions of a small network.
+r"""The layers around the convolutions of a small network.
 
     linear:                 y[n,o] = bias[o] + sum_i x[n,i] * weight[o,i]
     flatten:                y[n, (c*H + i)*W + j] = x[n,c,i,j]
     zero_pad2d:             y[n, c, i + top, j + left] = x[n,c,i,j], 0 elsewhere
     softmax_cross_entropy:  loss = (1/N) sum_n ( log sum_k e^(x[n,k] - m_n) + m_n - x[n,t_n] )
 
-with t_n the target of row n, and m_n = max_k x[n,k] so that no exponential overflows.
+Here t_n is the target of row n. The shift by m_n = max_k x[n,k] keeps exponentials from overflowing.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def zero_pad2d_backward(dy: Array, x: Array, *, padding: Padding) -> tuple[Array
 
 
 def _shifted_exponentials(x: Array, n: int) -> tuple[Any, list[Any], Any]:
-    """m = max_k x[n,k], the e^(x[n,k] - m) and their sum, which is at least 1."""
+    """m = max_k x[n,k], all e^(x[n,k] - m), and their sum, which is at least 1."""
     largest = x[n, 0]
     for k in range(x.shape[1]):
         if x[n, k] > largest:
@@ -102,7 +102,7 @@ def _shifted_exponentials(x: Array, n: int) -> tuple[Any, list[Any], Any]:
 
 
 def _rows(x: Array, reduction: str) -> Any:
-    """What the sum over the rows is divided by: N for the mean, 1 for the sum."""
+    """The divisor of the sum over the rows: N for the mean, 1 for the sum."""
     return constant(zero(x), {"mean": x.shape[0], "sum": 1}[reduction])
 
 

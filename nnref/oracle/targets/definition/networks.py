@@ -1,9 +1,9 @@
-r"""A network, layer by layer: every layer by its own loops, nothing merged.
+r"""A network, layer by layer: every layer runs its own loops, and no layers are merged.
 
     Sequential:  y = f_n(... f_1(x))
     Sum:         y = f_1(x) + ... + f_n(x), added from the left
 
-It is read by the names of its layers, and of their arrays and options.
+The network is read by the names of its layers, their arrays and their options.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
 
 
 def network(net: Any, x: Array) -> Array:
-    """The network applied to x, in evaluation mode; options of its layers in canonical form."""
+    """The result of the network in evaluation mode; the options of its layers are in canonical form."""
     kind, params = type(net).__name__, net.params
     if kind == "Sequential":
         y = x.copy()

@@ -1,15 +1,15 @@
-r"""Pooling: every output looks at one window of pixels,
+r"""Pooling: every output depends on one window of pixels,
 
     W(i,j) = {(i*sh + a*dh - ph, j*sw + b*dw - pw)} on the image, taps (a, b) in row-major order
 
     average:  y[n,c,i,j] = (1/count) * sum of x[n,c,u,v] over (u, v) in W(i,j)
     maximum:  y[n,c,i,j] = max of x[n,c,u,v] over (u, v) in W(i,j)
 
-count is the number of taps on the image (count_include_pad=False) or on the image and its padding;
-taps that ceil_mode adds beyond the padding never count. A window without any pixel averages to 0,
-whatever its count, and its maximum is -inf; it has no gradient to pass on.
+count is the number of taps on the image (count_include_pad=False), or on the image and its padding. Taps that ceil_mode
+adds beyond the padding never count. The average of a window without pixels is 0, whatever its count, and its maximum is
+-inf. It passes no gradient on.
 
-The maximum of a window is the first of its largest pixels, or the last of its NaN: it takes all dy.
+The maximum of a window is the first of its largest pixels, or the last of its NaN. That pixel receives all of dy.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _pixels(at: Position, rows: Axis, columns: Axis) -> list[Position]:
 
 
 def _count(at: Position, rows: Axis, columns: Axis, count_include_pad: bool) -> int:
-    """What the average at (n, c, i, j) divides by."""
+    """The divisor of the average at (n, c, i, j)."""
     if count_include_pad:
         return rows.extent(at[2]) * columns.extent(at[3])
     return len(_pixels(at, rows, columns))
@@ -49,7 +49,7 @@ def avg_pool2d(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> Array:
-    """y[n,c,i,j] = (1/count) sum over the window; 0 where no pixel lies in the window."""
+    """y[n,c,i,j] = (1/count) sum over the window; 0 if there is no pixel in the window."""
     rows, columns = axes(x.shape[2:], kernel_size, stride, padding)
     y = zeros((*x.shape[:2], rows.outputs(ceil_mode), columns.outputs(ceil_mode)), x)
     for at in product(*map(range, y.shape)):
@@ -85,7 +85,7 @@ def avg_pool2d_backward(
 
 
 def _argmax(x: Array, pixels: list[Position]) -> Position:
-    """The first of the largest pixels; a NaN is larger than all before it, another NaN included."""
+    """The first of the largest pixels; a NaN counts as larger than all pixels before it, even another NaN."""
     largest = pixels[0]
     for pixel in pixels:
         if x[pixel] > x[largest] or x[pixel] != x[pixel]:
@@ -103,7 +103,7 @@ def max_pool2d(
     dilation: Pair,
     ceil_mode: bool,
 ) -> Array:
-    """y[n,c,i,j] = max over the window; NaN wins; -inf where no pixel lies in the window."""
+    """y[n,c,i,j] = max over the window; NaN if there is one; -inf if there is no pixel in the window."""
     rows, columns = axes(x.shape[2:], kernel_size, stride, padding, dilation)
     y = zeros((*x.shape[:2], rows.outputs(ceil_mode), columns.outputs(ceil_mode)), x)
     for at in product(*map(range, y.shape)):
