@@ -1,1 +1,1 @@
-"""All rows of a target: here, in child processes, or on a cluster."""
+"""Campaigns: all rows of a target, in this process, in child processes or on a cluster."""

@@ -1,6 +1,6 @@
-"""What a child process notes before every call, for its parent to read when the child has died or stands still.
+"""The call log: a child process notes every call in it, and its parent reads it if the child dies or hangs.
 
-It is a page of memory that both have mapped, for that survives the child, and costs a call next to nothing.
+It is a page of memory that both processes map. The page survives the child, and it costs a call almost nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEAD = struct.Struct("qqdq")
 
 @dataclass(frozen=True)
 class Record:
-    """How many calls there were, whether one is running, seconds of the slowest, and the case of the last."""
+    """The number of calls, whether one is running, the seconds of the slowest, and the last case as a line."""
 
     calls: int
     running: bool
@@ -30,7 +30,7 @@ class Record:
 
     @property
     def case(self) -> Case | None:
-        """The case of the last call, None if there was none, or the page was written over."""
+        """The case of the last call; None if there was no call, or if the target has overwritten the page."""
         try:
             return parse(self.line) if self.line else None
         except OptionError:
@@ -38,7 +38,7 @@ class Record:
 
 
 class CallLog:
-    """The page, of a file that both processes have open."""
+    """The page of a file that both processes have open."""
 
     def __init__(self, fileno: int) -> None:
         self._page = mmap.mmap(fileno, PAGE)
@@ -58,7 +58,7 @@ class CallLog:
         self._write(running=True)
 
     def leave(self) -> None:
-        """Note that it has ended."""
+        """Note that the call has ended."""
         self._slowest = max(self._slowest, time.monotonic() - self._started)
         self._write(running=False)
 

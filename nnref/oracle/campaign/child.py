@@ -1,4 +1,4 @@
-"""The child's side of a `Worker`: jobs in, results out, every call noted in the log beforehand."""
+"""The child process of a `Worker`. It receives jobs, notes every call in the call log, and sends results."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .task import Task, declaration_of, function_of, loaded, run_task, target_of
 
 __all__ = ["Interrupted", "message", "receive", "serve"]
 
-MEMORY = 4 << 30  # bytes of data that a target may hold, or half of what the machine has
-ORPHANED = 2  # times the time limit, when nobody has ended a call that stands still
+MEMORY = 4 << 30  # bytes of data that a target may hold, if that is not more than half of the memory
+ORPHANED = 2  # time limits after which a call ends itself, because the parent is gone
 
 
 class Interrupted(Exception):
-    """A target raised KeyboardInterrupt, and nobody had interrupted it."""
+    """A target has raised KeyboardInterrupt, although nobody has interrupted it."""
 
 
 def message(content: Any) -> bytes:
-    """What goes through a pipe: the length in eight bytes, then the pickle."""
+    """The bytes that go through a pipe: the length in eight bytes, then the pickle."""
     data = pickle.dumps(content)
     return struct.pack("q", len(data)) + data
 
@@ -40,7 +40,7 @@ def receive(pipe: IO[bytes]) -> Any:
 
     Raises
     ------
-    EOFError : there is none any more.
+    EOFError : there are no more messages.
     """
     head = pipe.read(8)
     if len(head) < 8:
@@ -51,8 +51,9 @@ def receive(pipe: IO[bytes]) -> Any:
 def serve(fileno: int, time_limit: float) -> None:
     """Answer jobs until there are no more.
 
-    ("load", name) is answered with what the target declares or the OptionError that says why it cannot be loaded,
-    ("task", task) with its row, ("case", task, line) with a word; what ends another way, with a text.
+    The answer to ("load", name) is the declaration of the target, or the OptionError that says why it cannot be loaded.
+    The answer to ("task", task) is its row, and to ("case", task, line) it is the word "alive". The answer to a job
+    that fails in another way is a text that says how.
     """
     jobs, answers = _private_pipes()
     _restrict()
@@ -79,12 +80,12 @@ def _answer(job: Any, logged: Callable[[Function], Function]) -> Any:
         return run_task(subject, logged=logged) if kind == "task" else _once(subject, parse(*line), logged)
     except OptionError as error:
         return error if kind == "load" else f"{type(error).__name__}: {error}"
-    except BaseException as error:  # of the target's import, which may even exit, or of the oracle itself
+    except BaseException as error:  # the import of a target may raise anything, even SystemExit
         return f"{type(error).__name__}: {brief(error)}"
 
 
 class _Logged(CaseFunction):
-    """A target's function that notes when it is called; if its parent is gone, a call that hangs ends the process."""
+    """A target's function that notes its calls. If the parent is gone, a call that hangs ends the process."""
 
     def __init__(self, function: Function, log: CallLog, time_limit: float) -> None:
         self.function, self.log, self.alarm = case_function(function), log, ORPHANED * time_limit
@@ -102,7 +103,7 @@ class _Logged(CaseFunction):
 
 
 def _once(task: Task, case: Case, logged: Callable[[Function], Function]) -> str:
-    """Call the target once, and live."""
+    """Call the target once. If the process survives, the answer says so."""
     function = function_of(target_of(task), case.op, case.direction)
     if function is not None:
         call(logged(function), case, *arrays_of(case))
@@ -110,7 +111,7 @@ def _once(task: Task, case: Case, logged: Callable[[Function], Function]) -> str
 
 
 def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Standard input and output, under other numbers: what a target reads and prints goes to nowhere."""
+    """Copies of standard input and output. The originals become devnull, because a target may read and print."""
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):
@@ -120,12 +121,12 @@ def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _restrict() -> None:
-    """An interrupt is for the parent; a crash dumps no core; allocation without end is a MemoryError, here."""
+    """Leave interrupts to the parent, write no core dumps, and limit the memory, so that a leak is a MemoryError."""
     import resource
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory = min(MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
     for what, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, memory)):
-        with contextlib.suppress(ValueError, OSError):  # the limit in force is lower
+        with contextlib.suppress(ValueError, OSError):  # a lower limit is already set
             resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 for as long as the process lives
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 it stays open as long as the process runs

@@ -1,4 +1,4 @@
-"""`conform`: hold a whole target against the reference, here, in child processes or on a cluster."""
+"""`conform`: compare a whole target with the reference, in this process, in child processes or on a cluster."""
 
 from __future__ import annotations
 
@@ -73,33 +73,33 @@ def conform(
     progress: Progress = lambda task, cases, result: None,
     save: Callable[[Report], None] = lambda report: None,
 ) -> Report:
-    """Hold every operation of a target against the reference.
+    """Compare every operation of a target with the reference.
 
     Parameters
     ----------
     target : an object, module or dict with functions named like nnref's, or a name that `resolve` takes
-    ops : names of operations, None for all
-    dtypes : among "float16", "bfloat16", "float32", "float64"
+    ops : names of operations; None for all
+    dtypes : some of "float16", "bfloat16", "float32", "float64"
     max_examples, seed : as in `check`
-    executor : any `concurrent.futures.Executor`; for other processes, the target must be picklable or given by name.
-        Rows that it fails to run, because a process died, are run again here, each isolated
-    declares : what the target states about its arithmetic; None is its own `declares`, or the strictest
-    deviations : known ones, from `read_deviations`
-    isolate : run the target in a child process, which may crash, hang or ask for all memory; the target must be
+    executor : any `concurrent.futures.Executor`; if it uses other processes, the target must be picklable or given by
+        name. Rows that fail there, because a process died, are run again here, each in a child process
+    declares : what the target declares about its arithmetic; None is its own `declares`, or the strictest
+    deviations : known deviations, from `read_deviations`
+    isolate : run the target in a child process, so that it may crash, hang or use up the memory; the target must be
         picklable or given by name
-    time_limit : seconds for one call of an isolated target
-    resume : a report of an interrupted campaign, whose finished rows are kept; lost ones are not
-    progress : called with the task, how many cases are done since the last call, and the result when there is one
-    save : called with the report as far as it goes, before the first row and after every row
+    time_limit : seconds per call of an isolated target
+    resume : the report of an interrupted campaign; its finished rows are kept, and lost rows are run again
+    progress : called with the task, the number of cases since the last call, and the result if the row is finished
+    save : called with the unfinished report before the first row, and with the report after every row
 
     Returns
     -------
-    `Report`, the same for the same seed, whatever runs where
+    `Report`; the same seed gives the same report, wherever the rows run
 
     Raises
     ------
-    OptionError : an operation or a dtype is unknown, the target cannot be loaded or sent to a child process, or the
-        report to resume is one of another campaign.
+    OptionError : an argument is invalid, the target cannot be loaded or sent to a child process, or `resume` is the
+        report of another campaign.
 
     >>> import nnref
     >>> conform(nnref, ops=["relu"], max_examples=20).ok
@@ -133,9 +133,9 @@ def conform(
 
 
 def _finished(resume: Report | None, report: Report) -> dict[tuple[str, str, str], Result]:
-    """The rows that need not be run again."""
+    """The finished rows of the report to resume."""
     if resume and not resume.same_campaign(report):
-        what = "a report of this target, seed, number of examples, declaration and deviations, to resume from"
+        what = "a report with this target, seed, number of examples, declaration and deviations"
         refuse(OptionError, "conform", "resume", what, f"{resume.target}, {resume.seed}, {resume.max_examples}, …")
     return {(r.op, r.direction, r.dtype): r for r in (resume.results if resume else ()) if not r.lost}
 
@@ -143,7 +143,7 @@ def _finished(resume: Report | None, report: Report) -> dict[tuple[str, str, str
 def _declared(
     target: Any, worker: Worker | None, executor: Executor | None, isolate: bool, time_limit: float
 ) -> Declaration:
-    """What the target states itself; one that is given by name is loaded where it is going to run."""
+    """The target's own declaration. A target that is given by name is loaded where it is going to run."""
     if not isinstance(target, str):
         return declaration_of(target, None)
     if worker:
@@ -155,7 +155,7 @@ def _declared(
         return executor.submit(*job).result()
     except OptionError:
         raise
-    except Exception:  # an executor that fails to run anything; its rows are run here, and say what they have to
+    except Exception:  # the executor cannot run anything; the rows are run here, and say why
         return Declaration()
 
 
@@ -166,8 +166,8 @@ def _declared_there(target: str) -> Declaration:
 def _expect_picklable(target: Any) -> None:
     try:
         pickle.dumps(target)
-    except Exception as error:  # whatever a target's own pickling raises
-        what = "a name, or an object that can be pickled, to go to a child process"
+    except Exception as error:  # the pickling of a target may raise anything
+        what = "a name, or an object that can be pickled and sent to a child process"
         refuse(OptionError, "conform", "target", what, f"a {name_of(target)} ({type(error).__name__}: {brief(error)})")
 
 
@@ -192,17 +192,17 @@ def _elsewhere(
             job = (_isolated, task, time_limit) if isolate else (run_task, task)
             try:
                 futures[executor.submit(*job)] = task
-            except RuntimeError as error:  # the executor is broken already
+            except RuntimeError as error:  # the executor is already broken
                 errors[task.key] = error
         for future in as_completed(futures):
             task, failed = futures[future], future.exception()
-            if failed:  # a broken pool fails all that waited, and does not say which task was the cause
+            if failed:  # a broken pool fails all waiting tasks and does not say which one broke it
                 errors[task.key] = failed
                 continue
             result = future.result()
             progress(task, result.cases, result)
             yield task.key, result
-    except BaseException:  # an interrupt: what has not begun must not begin
+    except BaseException:  # after an interrupt, no further task must start
         for future in futures:
             future.cancel()
         raise
@@ -222,7 +222,7 @@ _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 @contextlib.contextmanager
 def _ending_children() -> Iterator[None]:
-    """After an interrupt what has begun must end; otherwise the children of an executor's threads are kept."""
+    """After an interrupt, end all children. Otherwise keep those of an executor's threads for the next tasks."""
     try:
         yield
     except BaseException:
@@ -240,7 +240,7 @@ def _declared_isolated(target: str, time_limit: float) -> Declaration:
 
 
 def _own_worker(time_limit: float) -> Worker:
-    """The worker of this thread, which is kept for the next task."""
+    """The worker of this thread. It is kept for the next task."""
     worker: Worker | None = getattr(_own, "worker", None)
     if worker is None or not worker.open or worker.time_limit != time_limit:
         worker = _own.worker = Worker(time_limit)
