@@ -11,11 +11,7 @@ import pytest
 pytest.importorskip("ruff")
 
 ROOT = Path(__file__).parents[2]
-LIKE = [
-    ("leaky_relu", "LeakyReLU", "relu"),
-    ("conv3d", "Conv3d", "conv2d"),
-    ("mixed_pool2d", "MixedPool2d", "avg_pool2d"),
-]
+LIKE = [("leaky_relu", "LeakyReLU", "relu"), ("conv3d", "Conv3d", "conv2d")]
 USE = """
 import inspect
 import sys
