@@ -1,9 +1,12 @@
 r"""Bounds of the layers that are sums of products: convolutions and linear.
 
-Each is linear in each of its arrays, so the layer on magnitudes gives Σ|x||w| (+ |b|) of every result, and the bound is
-that of a sum of products: γ_{n+2}(|x| ∗ |w| + |b|), n the number of terms. n + 1 additions and products pass a term,
-bias included; the one more leaves room for a scale. Gradients are such sums too, each with its own n: dx has a term for
-every output channel of the group and tap, dweight for every sample and output pixel, dbias likewise.
+Each layer is linear in each of its arrays, so the layer on magnitudes gives Σ|x||w| (+ |b|) of every result. The bound
+is that of a sum of n products: γ_{n+2}(|x| ∗ |w| + |b|). A term meets at most n + 1 roundings: one of its product, n of
+the additions, the bias included. One more leaves room for a scale. Gradients are such sums too, each with its own n: dx
+has a term for every output channel of the group and tap; dweight and dbias have one for every sample and output pixel.
+
+The sharper bound of a sum in any order (`rounding`) is not used here. It would need the signed result beside that on
+magnitudes, and gains a factor of two at most, where terms cancel.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
 r"""Bounds of convolution algorithms that do not sum products of pixels and weights: Winograd's and Fourier's.
 
-Both transform, multiply and transform back, so that errors spread from large numbers to small ones nearby: their
-bounds are in norms, not elementwise, and hold for a whole image of a channel at once.
+Both transform, multiply and transform back. So errors spread from large numbers to small ones nearby, and the bounds
+are in norms, not elementwise: each holds for a whole image of a channel at once.
 
-Winograd, y = Aᵀ[(G f Gᵀ) ⊙ (Bᵀ x B)]A on tiles, summed over channels before the last step. Each of the three maps
-is a sum of products with coefficients known in advance, so that the error of a result is at most γ_k times the same
-expression in absolute values (Higham, section 3.1; the same analysis, sharper, in Barabasz, Anderson, Soodhalter &
+Winograd: y = Aᵀ[(G f Gᵀ) ⊙ (Bᵀ x B)]A on tiles, summed over channels before the last step. Each of the three maps is a
+sum of products with coefficients known in advance. So the error of a result is at most γ_k times the same expression in
+absolute values (Higham, section 3.1; the same analysis, sharper, in Barabasz, Anderson, Soodhalter &
 Gregg, ACM TOMS 46 (2020), arXiv:1803.10986). k counts the roundings of a term on a tile of at most 6×6: in each of two
 dimensions 4 for G (three terms, and the coefficient), 4 for B, 5 for A, one product, and C for the channels: 27 + C. In
 absolute values, with ‖·‖ the largest row sum,
 
     |y| ≤ (‖Aᵀ‖ ‖G‖ ‖Bᵀ‖)² Σ_c max|x_c| max|f_c|
 
-For F(2,3) the three are 3, 3/2 and 2, for F(4,3) 19, 1 and 10: κ = 190, and κ² = 36100 covers both. It applies to 3×3
-kernels of stride and dilation 1; other geometries keep the direct bound.
+For F(2,3) the three norms are 3, 3/2 and 2; for F(4,3) they are 19, 1 and 10. So κ = 190, and κ² = 36100 covers both.
+The algorithm applies to 3×3 kernels of stride and dilation 1; other geometries keep the direct bound.
 
-Fourier. The transform of a vector of T numbers is off by at most T₂ = log₂T·η/(1 − log₂T·η) of its 2-norm, with
+Fourier: the transform of a vector of T numbers is off by at most T₂ = log₂T·η/(1 − log₂T·η) of its 2-norm, with
 η = u + γ_4(√2 + u) (Higham, theorem 24.2), the product of two transforms by γ_4 (complex), and the inverse by T₂ again.
 The 2-norm of a product of transforms, transformed back, is at most √T‖x_c‖₂‖f_c‖₂/√T. So the error of any result is at
 most ((1 + T₂)³(1 + γ_{C+4}) − 1) Σ_c ‖x_c‖₂ ‖f_c‖₂, with T ≥ (H + p + d·kh)(W + p + d·kw), rounded up to a power of

@@ -1,8 +1,9 @@
-r"""Bounds of pooling, and of what moves numbers without arithmetic.
+r"""Bounds of pooling, and of layers that move numbers without arithmetic.
 
-An average of n pixels is a sum of n terms and a division, or a product with 1/K, itself rounded: γ_{n+2} avg|x|. Its
-gradient at a pixel is a sum of shares of at most kh·kw windows: the same form. A maximum is one of its inputs, exactly;
-its gradient is a sum of at most kh·kw cotangents.
+An average of n pixels is a sum of n terms, then a division or a product with 1/K, which is itself rounded. So a term
+meets at most n + 1 roundings, and one more leaves room for a scale: γ_{n+2} avg|x|. The gradient at a pixel is a sum of
+the shares of at most kh·kw windows, so it has the same form. A maximum is exactly one of its inputs; its gradient is a
+sum of at most kh·kw cotangents.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ def max_pool2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
 def max_pool2d_backward(
     dy: Array, x: Array, *, precision: Precision, ties: str = "first", **options: Any
 ) -> tuple[Allowance]:
-    """γ_{n+2} of the gradient on magnitudes, n = kh·kw; none at a pixel where it is open who wins.
+    """γ_{n+2} of the gradient on magnitudes, n = kh·kw; no verdict at a pixel whose window has no fixed winner.
 
-    That is a tie where `ties` is "any", and one of subnormal numbers where these may be taken for zero.
+    That is a tie if `ties` is "any", or a tie of subnormal numbers if these may be taken for zero.
     """
     (magnitude,) = layer_max_pool2d_backward(np.abs(dy), x, **options)
     bound = precision.sum_of_products(prod(options["kernel_size"]), magnitude, factors=1)
