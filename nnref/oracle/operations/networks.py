@@ -1,9 +1,9 @@
-"""Networks as cases: a code for every layer, and what follows from it.
+"""Networks as cases: every layer is a code, from which the network follows.
 
-A case of the operation `network` has at most `DEPTH` layers, each a position in `KINDS`, 0 for none; the simpler a
-layer, the smaller its code, so that a failing network shrinks to few and simple layers. What a layer needs, its
-channels or features, follows from the image before it. `plan` lists the layers as plain data, for programs that know
-nothing of nnref, and `assembled` makes the network of it.
+A case of the operation `network` has at most `DEPTH` layers. The code of a layer is its position in `KINDS`, counted
+from 1; 0 stands for no layer. Simple layers have small codes, so that a failing network shrinks to few and simple
+layers. The channels or features of a layer follow from its input. `plan` lists the layers as plain data, for programs
+that do not know nnref. `assembled` builds the network from that list.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ __all__ = ["CODES", "DEPTH", "KINDS", "Plan", "assembled", "plan"]
 Shape = tuple[int, ...]
 
 DEPTH = 8
-LARGEST = 1 << 14  # numbers in an array, for a sample: exact arithmetic is slow
+LARGEST = 1 << 14  # numbers in an array of one sample, because exact arithmetic is slow
 NONE, ONE = ((0, 0), (0, 0)), ((1, 1), (1, 1))
-STATE = ("num_batches_tracked",)  # that evaluation does not use
+STATE = ("num_batches_tracked",)  # which evaluation does not use
 
 
 def _conv(inputs: int, outputs: int, kernel: Any, *, bias: bool = False, **options: Any) -> Conv2d:
@@ -59,7 +59,7 @@ def _residual(channels: int) -> Sum:
 
 
 def _rep_vgg(channels: int) -> Sum:
-    """The block that RepVGG trains: 3×3 and 1×1 convolutions and the identity, a batch norm behind each."""
+    """The block that RepVGG trains: a 3×3 convolution, a 1×1 convolution and the identity, each with a batch norm."""
     three = Sequential(_conv(channels, channels, 3, padding=ONE), BatchNorm2d(channels))
     return Sum(
         three, Sequential(_conv(channels, channels, 1), BatchNorm2d(channels)), Sequential(BatchNorm2d(channels))
@@ -85,7 +85,7 @@ def _avg_pool(kernel: int, stride: int, padding: Any, count_include_pad: bool) -
     return AvgPool2d((kernel, kernel), (stride, stride), padding, False, count_include_pad)
 
 
-# the number of channels (or features) before it -> the layer, of parameters that do not matter
+# name -> function from the number of input channels (or features) to the layer; its parameters do not matter
 KINDS: dict[str, Callable[[int], Layer]] = {
     "relu": lambda c: ReLU(),
     "batch-norm": BatchNorm2d,
@@ -111,19 +111,19 @@ KINDS: dict[str, Callable[[int], Layer]] = {
     "linear": lambda c: Linear(c, 3),
 }
 CODES = {name: code for code, name in enumerate(KINDS, start=1)}
-# those with a weight for each pair of channels
+# layers with a weight for each pair of channels
 PAIRS = {"conv1x1", "conv-causal", "residual", "conv3x3", "conv-strided", "conv-transposed", "rep-vgg"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A network without its numbers.
+    """A network without its parameters.
 
     Attributes
     ----------
-    layers : in order, each a dict of the name of its class and its options; a Sum has `branches`, each such a list
-    shapes : of its arrays, by names as in `state_dict`
-    output : shape of the result for a single sample
+    layers : the layers in order, each a dict of its class name and its options; a Sum has `branches`, each such a list
+    shapes : array name, as in `state_dict` -> shape
+    output : shape of the result of a single sample
     """
 
     layers: tuple[dict[str, Any], ...]
@@ -133,11 +133,11 @@ class Plan:
 
 @functools.lru_cache(1 << 12)
 def plan(codes: tuple[int, ...], channels: int, height: int, width: int) -> Plan:
-    """The network of codes on images of this size.
+    """The plan of a network of these codes on images of this size.
 
     Raises
     ------
-    ShapeError : a layer does not fit where it stands, a code is unknown, or an array becomes large.
+    ShapeError : a layer does not accept its input, a code is unknown, or an array is too large.
 
     >>> found = plan((CODES["conv1x1"], 0, CODES["relu"]), 2, 5, 5)
     >>> found.layers[1], found.shapes, found.output
@@ -150,7 +150,7 @@ def plan(codes: tuple[int, ...], channels: int, height: int, width: int) -> Plan
         if code > len(kinds):
             refuse(ShapeError, "plan", "codes", f"at most {len(kinds)}", code)
         name, features = kinds[code - 1], x.shape[1]
-        _expect_small(codes, features**2 if name in PAIRS else features)  # before there are such arrays
+        _expect_small(codes, features**2 if name in PAIRS else features)  # before such arrays are made
         layers.append(KINDS[name](features).eval())
         with np.errstate(all="ignore"):
             x = layers[-1](x)
@@ -166,7 +166,7 @@ def _expect_small(codes: tuple[int, ...], *sizes: int) -> None:
 
 
 def _described(layer: Layer) -> dict[str, Any]:
-    """A layer as data; eps of a batch norm is an option of the whole network."""
+    """A layer as data. The eps of a batch norm is left out, because it is an option of the whole network."""
     if isinstance(layer, Sum):
         return {"layer": "Sum", "branches": tuple(tuple(map(_described, branch)) for branch in layer)}  # type: ignore[call-overload]
     options = {} if isinstance(layer, BatchNorm2d) else layer.options
@@ -174,7 +174,7 @@ def _described(layer: Layer) -> dict[str, Any]:
 
 
 def assembled(arrays: Mapping[str, Array | None], *, layers: Any, eps: Any) -> tuple[Sequential, Array]:
-    """The network in evaluation mode, and its input `x`, of arrays by name and layers as in `Plan`."""
+    """The network in evaluation mode and its input `x`, made from arrays by name and from layers as in `Plan`."""
     x = arrays["x"]
     assert x is not None
     return _assembled(arrays, layers, eps, "").eval(), x
@@ -191,6 +191,6 @@ def _layer(arrays: Mapping[str, Array | None], description: dict[str, Any], eps:
     kind: type[Layer] = getattr(nnref, name)
     own = {n: arrays.get(prefix + n) for n in (*kind.parameter_names, *kind.buffer_names)}
     layer = kind.from_arrays(**own, options=description | ({"eps": eps} if kind is BatchNorm2d else {}))
-    for held in (layer.params, layer.buffers):  # no copies: in the memory layout of the case, and seen when written to
+    for held in (layer.params, layer.buffers):  # not copies, which would lose the memory layout and hide writes
         held.update({name: array for name in held if (array := own[name]) is not None})
     return layer

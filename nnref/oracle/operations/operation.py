@@ -20,8 +20,13 @@ __all__ = [
     "Operation",
     "Shape",
     "choice",
+    "eps_option",
+    "image",
+    "is_power_of_two",
+    "of_products",
     "padding_of",
     "per_channel",
+    "window_grid",
 ]
 
 Geometry = dict[str, tuple[int, ...]]
