@@ -40,10 +40,11 @@ for place, task in (
 ):
     for function in (getattr(place, name), getattr(place, name + "_backward")):
         function = inspect.unwrap(function)
-        kinds = [parameter.kind is parameter.KEYWORD_ONLY for parameter in inspect.signature(function).parameters.values()]
-        options = [n for n, keyword in zip(inspect.signature(function).parameters, kinds) if keyword]
+        parameters = inspect.signature(function).parameters.values()
+        arrays = [None for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        options = {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY}
         with pytest.raises(NotImplementedError, match=f"^{name}: {task}$"):
-            function(*[None] * kinds.count(False), **dict.fromkeys(options))
+            function(*arrays, **options)
 """
 
 
@@ -60,9 +61,8 @@ def tree(tmp_path_factory):
 def run(tree, *arguments):
     """A Python with the copy, whatever nnref is installed."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, encoding="utf-8"
-    )
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.mark.parametrize(("name", "kind", "like"), LIKE, ids=[like for *_, like in LIKE])
@@ -83,5 +83,6 @@ def test_the_page_of_contributing_names_every_file_that_is_written(tree):
     name, kind = "elu", "ELU"
     written = run(tree, "tools/new_layer.py", name, kind, "--like", "tanh").stdout.split()
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(written) == 12
     missing = [path for path in written if path.replace(name, "f") not in page and f"{Path(path).parent}/" not in page]
     assert missing == []
