@@ -1,4 +1,4 @@
-"""What can be wrong with an answer, as data; the words for it are made at the end, by `Finding.message`."""
+"""What can be wrong with an answer, as data. Only `Finding.message` makes words of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 __all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "TargetDied", "Unsupported", "Verdict"]
 
-EARLIER = "an earlier result"  # the subject of a finding about memory that is returned again
+EARLIER = "an earlier result"  # the subject of a finding that a function returned the same memory twice
 
 
 class Unsupported(Exception):
-    """Raised by a target to say that it does not support a case; the argument says why."""
+    """A target raises it for a case that it does not support. The argument says why."""
 
 
 class TargetDied(Exception):
-    """Raised by a target in another process when that process has died or stands still; `kind` is the finding's."""
+    """The process of a target has died or hangs. `kind` is the kind of the finding."""
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
@@ -28,7 +28,7 @@ class _NotComputed:
         return "NOT_COMPUTED"
 
 
-NOT_COMPUTED = _NotComputed()  # a target returns it in place of a gradient that it does not offer
+NOT_COMPUTED = _NotComputed()  # a target returns it for a gradient that it does not compute
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Finding:
     subject : what it is about: a result, an input, a state of the process, the type of an exception
     function : the target's function
     wanted, found : what the subject must be, and what it is
-    said : what the target or the system said: the text of an exception, the cause of a death
-    index, expected, got, bound, margin : of a wrong value, the worst element
+    said : the words of the target or the system: the text of an exception, the cause of a death
+    index, expected, got, bound, margin : the worst element, if the finding is a wrong value
     """
 
     kind: str
@@ -79,14 +79,14 @@ class Finding:
         return text
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: all of it, the message, and the name of the result where it is about one."""
+        """The finding for JSON: its fields, its message, and the name of the result that it is about, if any."""
         parts = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
         output = self.subject if self.kind in ("value", "shape", "dtype", "structure") else ""
         return {"message": self.message, "output": output, **parts}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Finding:
-        """The inverse of `to_dict`, also for reports from before there were subjects."""
+        """The inverse of `to_dict`. It also reads old reports, which have no subjects."""
         parts = {"said": data["message"]} | {key: v for key, v in data.items() if key not in ("message", "output")}
         parts.setdefault("subject", data["output"] if data["kind"] == "value" else "")
         return cls(**parts | {"index": tuple(data["index"])})
@@ -103,16 +103,24 @@ WORDS = {
     "global state": "{function} changed {subject}",
     "crash": "{said}",
     "hang": "{said}",
-    "garbled": "{said}",
 }
-OF_THE_CALL = {"structure": "{function} must return {wanted}, got {found}"}  # where no result is the subject
+OF_THE_CALL = {"structure": "{function} must return {wanted}, got {found}"}  # if the subject is the whole call
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A finding or none, the largest |got − exact| / bound, and of how many elements there was a verdict, or none."""
+    """A finding or none, the largest |got − exact| / bound, and of how many elements there was a verdict, or none.
+
+    Where several results are wrong, `others` are the findings beyond the first.
+    """
 
     finding: Finding | None = None
     margin: float = 0.0
     judged: int = 0
     left: int = 0
+    others: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that is wrong."""
+        return (self.finding, *self.others) if self.finding else ()

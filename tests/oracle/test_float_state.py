@@ -126,7 +126,7 @@ def test_a_library_that_flushes_when_it_is_loaded_is_judged_by_what_it_does_then
     (failure,) = report.results[0].failures
     assert failure.case.mode == "special"
     assert "subnormal numbers were zero" in failure.hint.words
-    assert f"{float_state.SUBNORMALS} is not the default: something loaded set it" in report.results[0].notes
+    assert f"{float_state.SUBNORMALS} is not the default: a loaded library has set it" in report.results[0].notes
 
 
 def test_a_user_who_wants_floating_point_errors_raised_can_check():

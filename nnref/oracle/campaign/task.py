@@ -1,4 +1,4 @@
-"""A unit of work of a campaign: one row, as something that can be sent to another process."""
+"""A unit of work of a campaign: one row, in a form that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..cases.case import MODES
 from ..expectation.declaration import Declaration
 from ..report.script import snippet
 from ..report.side_by_side import side_by_side
+from ..search.known import Known
 from ..search.search import search
 from ..targets.call import Function
 from ..targets.resolve import resolve
@@ -26,8 +27,8 @@ __all__ = ["Task", "declaration_of", "function_of", "loaded", "run_task", "targe
 class Task:
     """What to search, where, and how hard.
 
-    `target` is the name of one, as `resolve` takes it, or the object itself, which must then be picklable to go to
-    another process.
+    `target` is a name, as `resolve` takes it, or the object itself. An object must be picklable to be sent to another
+    process.
     """
 
     target: Any
@@ -39,14 +40,15 @@ class Task:
     modes: tuple[str, ...] = MODES
     declares: Declaration | None = None
     deviations: tuple[Deviation, ...] = ()
+    avoid: tuple[Known, ...] = ()  # what is known to end the target's process
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What identifies its row."""
+        """The key of the row."""
         return self.op, self.direction, self.dtype
 
     def lost(self, why: str) -> Result:
-        """The row if it cannot be run to its end."""
+        """The row as a result, if it cannot be completed."""
         return Result(self.op, self.direction, self.dtype, lost=why)
 
 
@@ -54,19 +56,19 @@ loaded = functools.cache(resolve)
 
 
 def target_of(task: Task) -> Any:
-    """The task's target; one that is given by name is loaded once in a process."""
+    """The target of the task. A target that is given by name is loaded once per process."""
     return loaded(task.target) if isinstance(task.target, str) else task.target
 
 
 def function_of(target: Any, op: str, direction: str) -> Function | None:
-    """The target's function, None if it has none."""
+    """The function of the target; None if it has none."""
     name = op if direction == "forward" else f"{op}_backward"
     function = target.get(name) if isinstance(target, dict) else getattr(target, name, None)
     return function if callable(function) else None
 
 
 def declaration_of(target: Any, given: Declaration | None) -> Declaration:
-    """The declaration given, or else the target's own, or else the strictest."""
+    """The given declaration, or else the target's own, or else the strictest."""
     own = target.get("declares") if isinstance(target, dict) else getattr(target, "declares", None)
     return given or (own if isinstance(own, Declaration) else Declaration())
 
@@ -76,9 +78,9 @@ def run_task(
     advance: Callable[[int], None] = lambda cases: None,
     logged: Callable[[Function], Function] = lambda function: function,
 ) -> Result:
-    """Run a task in this process, one at a time: what a target changes globally would be laid at another's door.
+    """Run a task in this process. Tasks run one at a time, so that a change of global state has a known cause.
 
-    `advance` hears of every case, and `logged` may wrap the target's function.
+    `advance` is called after every case. `logged` may wrap the target's function.
     """
     with _turn:
         return _run(task, advance, logged)
@@ -104,11 +106,12 @@ def _run(task: Task, advance: Callable[[int], None], logged: Callable[[Function]
         seed=task.seed,
         modes=task.modes,
         deviations=task.deviations,
+        avoid=task.avoid,
         advance=advance,
     )
     result.failures = [_with_snippet(failure, function, declares) for failure in result.failures]
     result.unsupported = most_frequent(result.unsupported)
-    result.notes.update(f"{what} is not the default: something loaded set it" for what in float_state.disturbed())
+    result.notes.update(f"{what} is not the default: a loaded library has set it" for what in float_state.disturbed())
     if task.declares is None and (said := declares.said()):
         result.notes.add("the target declares " + ", ".join(f"{name}={value}" for name, value in said.items()))
     return result

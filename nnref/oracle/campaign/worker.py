@@ -1,8 +1,8 @@
 """A child process in which a target runs, so that it may crash, hang or corrupt its heap.
 
-The parent sends tasks, the child results, over pipes that a target does not see. Before every call the child notes the
-case in a `CallLog`; when it dies or stands still, that says at which case. The parent then reports the case as a
-failure of its row, and starts a new child for the rest.
+The parent sends tasks and the child sends results, through pipes that the target does not see. Before every call the
+child notes the case in a `CallLog`, which shows at which case it died or hung. The parent then reports this case as a
+failure of its row, and starts a new child for the other cases.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO, Any
 
@@ -25,7 +25,8 @@ from ..child_process import ChildProcess
 from ..expectation.declaration import Declaration
 from ..findings import Finding
 from ..limits import expect_time_limit, patience
-from ..search.shrink import shrink_fatal
+from ..search.fatal import fatal_again
+from ..search.known import Known, rank
 from ..targets.resolve import refuse_target
 from ..text import brief
 from ..verdict.row import Failure, Result
@@ -36,7 +37,8 @@ from .task import Task
 __all__ = ["Worker"]
 
 POLL = 0.05
-START = 120.0  # seconds at least, in which a target is imported
+MOST = 5  # failures that end the process, in one row
+START = 120.0  # seconds that the import of a target may take, at least
 LONGEST_ANSWER = 1 << 28  # bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
 SERVE = (
@@ -48,7 +50,7 @@ Advance = Callable[[int], None]
 
 
 class Worker:
-    """A child process; `run` gives the result of a task whatever happens to the child."""
+    """A child process. `run` returns the result of a task, whatever happens to the child."""
 
     def __init__(self, time_limit: float = 30.0) -> None:
         self.time_limit = expect_time_limit("Worker", "time_limit", time_limit)
@@ -60,11 +62,11 @@ class Worker:
         self._close = weakref.finalize(self, _end, self._children, self._log, self._file)
 
     def load(self, name: str) -> Declaration:
-        """What the target of a name declares; it is loaded in the child.
+        """Load a target by name in the child, and return its declaration.
 
         Raises
         ------
-        OptionError : it cannot be, or not in the time that there is for it.
+        OptionError : the target cannot be loaded, or not in time.
         """
         reply, _ = self._attempt(("load", name), lambda cases: None)
         if isinstance(reply, OptionError):
@@ -74,31 +76,38 @@ class Worker:
         return reply
 
     def run(self, task: Task, advance: Advance = lambda cases: None) -> Result:
-        """The result of a task; a mode that kills the child fails at its case, and the others go on."""
-        fatal: list[Failure] = []
-        known: list[Case] = []
+        """The result of a task; what kills the child is a failure at its case, and the search goes on behind it."""
+        fatal: dict[Case, tuple[Known, Failure]] = {}
+        deviating: list[Case] = []
         modes, answer = task.modes, Result(task.op, task.direction, task.dtype)
         while modes:
-            reply, died = self._attempt(("task", replace(task, modes=modes)), advance)
+            avoid = tuple(known for known, _ in fatal.values())
+            reply, died = self._attempt(("task", replace(task, modes=modes, avoid=avoid)), advance)
             if isinstance(reply, Result):
                 answer = reply
                 break
-            if died is None or died.case.mode not in modes:
+            if died is None or died.case.mode not in modes or any(known.is_in(died.case) for known in avoid):
                 answer = task.lost(reply)
                 break
             if _known(task, died.case):
-                known.append(died.case)
-            else:
-                fatal.append(self._smallest(task, died, fatal))
-            modes = tuple(mode for mode in modes if mode != died.case.mode)
-        answer.failures = sorted([*fatal, *answer.failures], key=lambda f: task.modes.index(f.case.mode))
-        for case in known:
+                deviating.append(died.case)
+                modes = tuple(mode for mode in modes if mode != died.case.mode)
+                continue
+            known, failure = self._smallest(task, died, avoid)
+            no_progress = known in avoid
+            fatal[known.case] = known, failure
+            if no_progress or len(fatal) == MOST:
+                answer = task.lost("cases ended the process of the target again and again; the others were not called")
+                break
+        found = [*(failure for _, failure in fatal.values()), *answer.failures]
+        answer.failures = sorted(found, key=lambda failure: rank(failure.case, failure.finding))
+        for case in deviating:
             for deviation in _known(task, case):
                 answer.known.setdefault(deviation.reason, [0, 0])[0] += 1
             answer.notes.add(f"{case.mode} data were left at a known deviation that ended the process")
         return answer
 
-    def _smallest(self, task: Task, failure: Failure, before: list[Failure]) -> Failure:
+    def _smallest(self, task: Task, failure: Failure, before: Sequence[Known]) -> tuple[Known, Failure]:
         """Shrink a crash, with a new child for every smaller case that crashes too."""
         limit = patience(self.time_limit, self._slowest)
 
@@ -108,15 +117,15 @@ class Worker:
             _, died = self._attempt(("case", task, str(case)), lambda cases: None, limit)
             return died.finding if died else None
 
-        return shrink_fatal(failure, before, failing)
+        return fatal_again(failure, before, failing)
 
     def _attempt(self, job: Any, advance: Advance, limit: float | None = None) -> tuple[Any, Failure | None]:
-        """The child's answer to a job; or why there is none, and the failure at the case where it died."""
+        """The child's answer to a job; if there is none, the reason, and the failure at the case where it died."""
         child, limit = self._alive(), limit or self.time_limit
         self._log.clear()
         try:
             child.ask(job)
-        except Exception as error:  # whatever pickling raises
+        except Exception as error:  # pickling may raise anything
             return f"{type(error).__name__}: {brief(error)}", None
         seen, moved = self._log.read(), time.monotonic()
         while (answer := child.answer(POLL)) is None and not child.garbled:
@@ -133,11 +142,11 @@ class Worker:
         self._slowest = max(self._slowest, self._log.read().slowest)
         try:
             return pickle.loads(answer or b""), None
-        except Exception:  # a target may have written anywhere
-            return self._death(child, "garbled", "the process of the target wrote what is no answer")
+        except Exception:  # a target may write anything into the pipe
+            return self._death(child, "garbled", "the process of the target wrote something that is not an answer")
 
     def _death(self, child: _Child, kind: str, said: str) -> tuple[str, Failure | None]:
-        """What there is to say about a child that has died, or that is ended here because it stands still."""
+        """Describe the end of a child that has died, or that is killed here because it hangs."""
         record = self._log.read()
         self._slowest = max(self._slowest, record.slowest)
         if kind == "crash":
@@ -164,7 +173,7 @@ class Worker:
         return self._close.alive
 
     def close(self) -> None:
-        """End the child, for good."""
+        """End the child. No other one is started."""
         self._close()
 
     def __enter__(self) -> Worker:
@@ -177,7 +186,7 @@ class Worker:
 
 
 class _Child(ChildProcess):
-    """A process that runs `child.serve`, and the answers it has begun to write."""
+    """A process that runs `child.serve`."""
 
     def __init__(self, fileno: int, time_limit: float) -> None:
         command = [sys.executable, "-c", SERVE, json.dumps(_search_path()), str(fileno), str(time_limit)]
@@ -188,7 +197,7 @@ class _Child(ChildProcess):
         self.write(message(job))
 
     def answer(self, seconds: float) -> bytes | None:
-        """The pickle of an answer, None if there is none within so many seconds."""
+        """The pickle of an answer; None if there is no complete answer within so many seconds."""
         self.listen(seconds)
         length = struct.unpack("q", self.received[:8])[0] if len(self.received) >= 8 else 0
         self.garbled = not 0 <= length <= LONGEST_ANSWER
@@ -200,7 +209,7 @@ class _Child(ChildProcess):
 
 
 def _search_path() -> list[str]:
-    """`sys.path` as text; whatever else lies there, Python passes over."""
+    """The entries of `sys.path` that are text. Python ignores the others."""
     return [os.fsdecode(entry) for entry in sys.path if isinstance(entry, str | bytes | os.PathLike)]
 
 

@@ -21,13 +21,13 @@ SIZES = 6  # a target that errs by chance does as one that remembers once in 4â
 OTHER_VALUES = {"stride": (2, 1), "padding": (1, 0), "dilation": (2, 1)} | dict.fromkeys(CHOICES, (1, 0))
 
 
-def remembered(passes: Callable[[Case], bool], case: Case) -> Hint | None:
-    """What of earlier calls shows in a failing case, None if nothing does."""
+def remembered(passes: Callable[[Case], bool | None], case: Case) -> Hint | None:
+    """What of earlier calls shows in a failing case, None if nothing does; `passes` says None where none can tell."""
     if any(passes(case) for _ in range(3)):
         return Hint(BY_CHANCE, KIND, "by chance", certain=False)
     for position, (what, other) in enumerate(_others(case)):
         pairs = list(_pairs(case, other, position))
-        if len(pairs) == SIZES and all(passes(first) and not passes(second) for first, second in pairs):
+        if len(pairs) == SIZES and all(passes(first) is True and passes(second) is False for first, second in pairs):
             words = f"as if it remembered earlier calls, with other {what}: alone, this case passes"
             return Hint(words, KIND, what, before=other)
     return None

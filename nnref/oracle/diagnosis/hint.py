@@ -28,10 +28,13 @@ from ..verdict.row import Hint
 from .earlier_calls import remembered
 from .suspects import RIGHT, Suspect, rounded_inputs, suspects, to_bits
 
-__all__ = ["behaves_as"]
+__all__ = ["SUSPECT", "behaves_as", "explains"]
+
+SUSPECT = "suspect"  # the kind of a hint that names a bug
 
 PROBES, MORE_PROBES = 8, 64  # seeds
 FAR = 2.0**12  # times u: beyond what rounding to half as many bits does
+LEAST_PROBES = 8  # that must have been judged, for a hint to stand on them
 NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
 EVERYWHERE = {"accumulate", "inputs", "subnormals", "nan", "square_root"}  # what is declared for all operations alike
@@ -62,7 +65,8 @@ def behaves_as(function: Function, cases: Sequence[Case], declares: Declaration,
     """What the target seems to do at failing cases, None if nothing known fits all of them.
 
     Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small
-    one, different bugs look alike. Whole numbers, too: there, only what is wrong altogether is wrong.
+    one, different bugs look alike. Whole numbers, too: there, only what is wrong altogether is wrong. A probe that the
+    target refuses says nothing. Where several results are wrong, a bug may explain the one that the finding is about.
     """
     if finding.kind == "aliasing":
         return None
@@ -70,43 +74,98 @@ def behaves_as(function: Function, cases: Sequence[Case], declares: Declaration,
         return hint
     if finding.kind not in ("value", "shape"):
         return None
-    probe, rich = _Probe(function, declares, {}), list(_rich(cases[0])) or list(cases)
+    kept: dict[str, Answer] = {}
+    for subject in ("", finding.subject):
+        if hint := _explained(_Probe(function, declares, kept, subject), cases):
+            return hint
+        if not cases[0].returns_tuple:
+            break
+    return None
+
+
+def _explained(probe: _Probe, cases: Sequence[Case]) -> Hint | None:
+    rich = [case for case in _rich(cases[0]) if probe.agrees(case) is not None] or list(cases)
     probes = [case.with_seed(seed) for case in (*cases, *rich) for seed in (case.seed, *range(PROBES))]
     whole, normal = ([case.but(mode=mode, kind="") for case in probes] for mode in ("integers", "normal"))
     rootless = normal if "eps" in cases[0].geometry else [*probes, *whole, *normal]
-    wrong = any(not probe.agrees(case) for case in rootless)
-    if wrong and (hint := _suspected(probe, rich[0], rootless)):
-        return hint
-    for relaxed, words, changes in _weaker(declares, cases[0]):
-        fits = all(probe.agrees(case, relaxed) for case in (*probes, *whole))
-        if fits and (hint := _seen(probe, rich, Hint(words, "declaration", _written(changes)), *changes.items())):
-            return hint
-    return None if wrong else _suspected(probe, rich[0], rootless)
+    wrong = any(probe.agrees(case) is False for case in rootless)
+    suspected = _suspected(probe, [cases[0], *rich], rootless)
+    if wrong and suspected:
+        return suspected
+    for relaxed, words, changes in _weaker(probe.declares, cases[0]):
+        hint = Hint(words, "declaration", _written(changes))
+        if probe.fits((*probes, *whole), relaxed) and (seen := _seen(probe, rich, probes, hint, *changes.items())):
+            return seen
+    return None if wrong else suspected
+
+
+def explains(hint: Hint, function: Function, case: Case, declares: Declaration) -> bool:
+    """Whether a target with the bug that a hint names answers to a case as this target does."""
+    probe = _Probe(function, declares)
+    return any(probe.agrees(case, suspect=s) for s in suspects(case) if s.subject == hint.subject)
 
 
 class _Probe:
-    """A target under a declaration; what it answers is kept, if there is where."""
+    """A target under a declaration; what it answers is kept, if there is where; with a `subject` one result counts."""
 
-    def __init__(self, function: Function, declares: Declaration, kept: dict[str, Answer] | None = None) -> None:
-        self._function, self._declares, self._kept = function, declares, kept
+    def __init__(
+        self, function: Function, declares: Declaration, kept: dict[str, Answer] | None = None, subject: str = ""
+    ) -> None:
+        self.function, self.declares, self._kept, self._subject = function, declares, kept, subject
 
     def answer(self, case: Case) -> Answer:
         """What the target returns."""
         if self._kept is None:
-            return call(self._function, case, *arrays_of(case))
+            return call(self.function, case, *arrays_of(case))
         if str(case) not in self._kept:
-            self._kept[str(case)] = call(self._function, case, *arrays_of(case))
+            self._kept[str(case)] = call(self.function, case, *arrays_of(case))
         return self._kept[str(case)]
 
-    def agrees(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> bool:
-        """Whether the answer is right under a declaration, for the question and the answer of a suspect."""
+    def agrees(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> bool | None:
+        """Whether the answer is right under a declaration, for the question and the answer of a suspect.
+
+        None says that there is nothing to judge: the target refuses the case, or nothing of it was judged.
+        """
         answer = self.answer(case)
-        if answer.finding or answer.unsupported is not None:
-            return answer.finding is None
+        if answer.unsupported is not None:
+            return None
+        if answer.finding:
+            return False
         try:
             expected = self.expected(case, declares, suspect)
-            return judge(case, answer.outputs, arrays_of(case)[0], expected, declares or self._declares).finding is None
+            verdict = judge(case, answer.outputs, arrays_of(case)[0], expected, declares or self.declares)
         except (ValueError, TypeError):  # the altered question has no answer
+            return False
+        findings = [f for f in verdict.findings if not self._subject or f.subject == self._subject]
+        return not findings if findings or verdict.judged else None
+
+    def fits(self, cases: Sequence[Case], declares: Declaration | None = None, suspect: Suspect = RIGHT) -> bool:
+        """Whether all probes agree that were judged: enough of them, the first among them."""
+        answers = [self.agrees(case, declares, suspect) for case in cases[:1]]
+        if answers == [True]:
+            for case in cases[1:]:
+                answers.append(self.agrees(case, declares, suspect))
+                if answers[-1] is False:
+                    return False
+        return answers[0] is True and answers.count(True) >= LEAST_PROBES
+
+    def findings(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Finding]]:
+        """What is wrong under the target's own declaration, with the cases."""
+        for case in cases:
+            answer = self.answer(case)
+            if answer.unsupported is None and not answer.finding:
+                verdict = judge(case, answer.outputs, arrays_of(case)[0], self.expected(case), self.declares)
+                yield from ((case, f) for f in verdict.findings if not self._subject or f.subject == self._subject)
+
+    def changes(self, case: Case, suspect: Suspect) -> bool:
+        """Whether a suspect answers to a case otherwise than is right."""
+        try:
+            pairs = zip(self.expected(case), self.expected(case, suspect=suspect), strict=True)
+            return not all(
+                a is None or b is None or np.array_equal(a[0].astype(float), b[0].astype(float), equal_nan=True)
+                for a, b in pairs
+            )
+        except (ValueError, TypeError):
             return False
 
     def expected(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> Expectation:
@@ -115,7 +174,7 @@ class _Probe:
         if suspect is not RIGHT and case.mode != "special":
             case = case.but(mode="normal", kind="")  # whole numbers are whole no more
         with np.errstate(all="ignore"):
-            return suspect.answer(case, arrays, expectation(case, arrays, options, declares or self._declares))
+            return suspect.answer(case, arrays, expectation(case, arrays, options, declares or self.declares))
 
     def values(self, cases: Sequence[Case]) -> tuple[Array, Array]:
         """All results that are finite, and what they should be."""
@@ -130,13 +189,14 @@ class _Probe:
         return values[finite], exact[finite]
 
 
-def _suspected(probe: _Probe, rich: Case, probes: Sequence[Case]) -> Hint | None:
-    """The one bug that fits; data with an exact root have none for another eps."""
-    fitting = [suspect for suspect in suspects(rich) if all(probe.agrees(case, suspect=suspect) for case in probes)]
+def _suspected(probe: _Probe, cases: Sequence[Case], probes: Sequence[Case]) -> Hint | None:
+    """The one bug that fits, and changes something at the failing case, the first; data with exact roots hide eps."""
+    known = {suspect.words: suspect for case in cases for suspect in suspects(case)}
+    fitting = [s for s in known.values() if probe.fits(probes, suspect=s) and probe.changes(cases[0], s)]
     if len(fitting) > 1:
         more = [probes[0].with_seed(seed) for seed in range(PROBES, MORE_PROBES)]
-        fitting = [suspect for suspect in fitting if all(probe.agrees(case, suspect=suspect) for case in more)]
-    return Hint(fitting[0].words, "suspect", fitting[0].subject) if len(fitting) == 1 else None
+        fitting = [suspect for suspect in fitting if probe.fits(more, suspect=suspect)]
+    return Hint(fitting[0].words, SUSPECT, fitting[0].subject) if len(fitting) == 1 else None
 
 
 def _weaker(declares: Declaration, case: Case) -> Iterator[tuple[Declaration, str, dict[str, str]]]:
@@ -155,7 +215,9 @@ def _written(changes: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in changes.items())
 
 
-def _seen(probe: _Probe, rich: Sequence[Case], declared: Hint, change: tuple[str, str]) -> Hint | None:
+def _seen(
+    probe: _Probe, rich: Sequence[Case], probes: Sequence[Case], declared: Hint, change: tuple[str, str]
+) -> Hint | None:
     """The hint, if a target that is less precise than declared is so in the way it says; its bound fits many."""
     name, value = change
     cases = [case.but(mode="normal", kind="").with_seed(seed) for case in rich for seed in range(PROBES)]
@@ -164,6 +226,8 @@ def _seen(probe: _Probe, rich: Sequence[Case], declared: Hint, change: tuple[str
         return declared if any(all(probe.agrees(case, suspect=kind) for case in cases) for kind in kinds) else None
     if name == "algorithm":
         return declared if _spreads(probe, cases) else None
+    if name == "subnormals":
+        return declared if all(_is_subnormal(case, finding) for case, finding in probe.findings(probes)) else None
     if name != "accumulate":
         return declared
     storage = format_of(rich[0].dtype).bits
@@ -177,6 +241,15 @@ def _seen(probe: _Probe, rich: Sequence[Case], declared: Hint, change: tuple[str
     if storage > 11 and _once(got, stored, half):
         return Hint("as if results were rounded to 11 bits, as float16", "rounding", "results, float16")
     return declared if _on_the_way(got, exact, min(format_of(value).bits, storage)) else None
+
+
+def _is_subnormal(case: Case, finding: Finding) -> bool:
+    """Whether a wrong value has to do with subnormal numbers: it should be one, or one is among the arrays."""
+    least = format_of(case.dtype).normal
+    if finding.expected is not None and 0 < abs(finding.expected) < least:
+        return True
+    arrays = (a.astype(np.float64) for a in arrays_of(case)[0].values() if a is not None)
+    return any(bool(((a != 0) & (np.abs(a) < least)).any()) for a in arrays)
 
 
 def _spreads(probe: _Probe, cases: Sequence[Case]) -> bool:
@@ -213,7 +286,7 @@ def _on_the_way(got: Array, exact: Array, bits: int) -> bool:
 
 
 def _rich(case: Case) -> Iterator[Case]:
-    """The operation with several of everything, where it accepts that."""
+    """The operation with several of everything, where it accepts that; and with less, for targets that refuse much."""
     lively = {"kernel": (2, 3), "stride": (3, 1), "dilation": (1, 2), "padding": (1, 0, 0, 2), "output_padding": (0, 1)}
     geometry = {name: lively.get(name, tuple(max(2, v) for v in least)) for name, least in case.operation.least.items()}
     sizes = {"H": (7,), "W": (8,), "N": (3,), "K": (3,), "Kg": (3,), "bias": (1,)}
@@ -222,6 +295,8 @@ def _rich(case: Case) -> Iterator[Case]:
     geometry |= {name: case.geometry[name] for name in flags if name in geometry and name != "bias"}
     ones = {name: (1, 1) for name in ("stride", "dilation") if name in geometry}
     even = {"padding": (1, 1, 1, 1)} if "padding" in geometry else ones
-    for rich in (geometry, geometry | ones, geometry | even):
+    less = {n: v for n, v in {"groups": (1,), "dilation": (1, 1), "output_padding": (0, 0)}.items() if n in geometry}
+    bare = ones | less | {n: v for n, v in {"padding": (0, 0, 0, 0), "kernel": (2, 2)}.items() if n in geometry}
+    for rich in (geometry, geometry | ones, geometry | even, geometry | even | less, geometry | bare):
         if case.operation.fits(rich):
             yield case.but(geometry=rich)

@@ -1,8 +1,10 @@
-"""The search of one operation, direction and dtype for a failure: a row of the report.
+"""The search of one operation, direction and dtype for failures: a row of the report.
 
 What every run visits comes first (`nnref.oracle.cases.enumerated`), then for each data mode cases drawn by hypothesis,
-steered towards large margins. Every mode has a seed of its own in every row, lest all draw the same geometries. A
-failure in one mode does not hide another: the search of that mode ends, and the others go on. Each failure is shrunk.
+steered towards large margins. Every mode has a seed of its own in every row, so that no two draw the same geometries.
+
+A failure is made small as soon as it is found, and the search goes on behind it: cases that contain it again are passed
+over (`known`). A case that the target refuses is tried again in the nearest form that it accepts (`refusals`).
 """
 
 from __future__ import annotations
@@ -19,59 +21,81 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from ..cases.case import MODES, Case
 from ..cases.drawn import cases
 from ..cases.enumerated import enumerated
-from ..diagnosis.hint import behaves_as
+from ..diagnosis.hint import SUSPECT, behaves_as, explains
 from ..expectation.declaration import Declaration
+from ..findings import Finding, Verdict
 from ..operations import OPERATIONS
 from ..targets.call import Function
 from ..verdict.deviations import Deviation
 from ..verdict.row import Failure, Result
-from .shrink import shrink_again, shrink_fatal
+from .fatal import fatal_again
+from .known import FATAL, PLAIN, Known, explored, rank
+from .refusals import Refusals
+from .shrink import BUDGET, shrink
 from .tester import Tester
 
 __all__ = ["drawn", "search"]
 
 BATCH = 250  # drawn cases
 REPEATED = 16  # every so many cases one is called twice, to see whether the bits are the same
+MOST = 5  # failures of one rank that are made small in a row; the first with the whole budget of calls
+LATER_BUDGET = BUDGET // 4
 
 
 @dataclass
 class _Search:
     tester: Tester
     result: Result
+    modes: Sequence[str]
     deviations: Sequence[Deviation]
     advance: Callable[[int], None]
     only_first: bool = False
-    failing: dict[str, Failure] = field(default_factory=dict)
+    found: list[_Found] = field(default_factory=list)
+    avoid: Sequence[Known] = ()
+    refusals: Refusals = field(default_factory=Refusals)
+    replaced: set[str] = field(default_factory=set)
     undecided: int = 0
 
     @property
     def done(self) -> bool:
-        """Whether one failure is enough and there is one; of special values alone, a plainer one may follow."""
-        return self.only_first and bool(set(self.failing) - {"special"})
-
-    def found(self, modes: Sequence[str]) -> list[Failure]:
-        """The failures to explain, in the order of the modes; or the first one found, one of special values last."""
-        if self.only_first:
-            return sorted(self.failing.values(), key=lambda failure: failure.case.mode == "special")[:1]
-        return sorted(self.failing.values(), key=lambda failure: modes.index(failure.case.mode))
+        """Whether one failure is enough, and there is one of plain data."""
+        return self.only_first and any(found.rank == PLAIN for found in self.found)
 
     def visit(self, case: Case) -> float:
-        """Judge one case, note what came of it, and return its margin."""
+        """Judge one case, or the nearest one that the target accepts, and return its margin."""
         self.advance(1)
-        if case.mode in self.failing:
+        fatal = (*self.avoid, *(found.known for found in self.found if found.known.is_fatal))
+        if self.done or any(known.is_in(case) for known in fatal):
             return 0.0
         verdict = self.tester.verdict(case)
-        result = self.result
-        if isinstance(verdict, str):
-            result.unsupported[verdict] += 1
+        if not isinstance(verdict, str):
+            return self._judged(case, verdict)
+        self.result.unsupported[verdict] += 1
+        seen: dict[str, Verdict] = {}
+
+        def refuses(nearby: Case) -> bool:
+            answer = self.tester.verdict(nearby)
+            if not isinstance(answer, str):
+                seen[str(nearby)] = answer
+            return isinstance(answer, str)
+
+        nearby = self.refusals.nearest(case, refuses)
+        if nearby is None or (line := str(nearby.with_seed(0))) in self.replaced:
             return 0.0
+        self.replaced.add(line)
+        self.result.replaced += 1
+        return self._judged(nearby, seen[str(nearby)])
+
+    def _judged(self, case: Case, verdict: Verdict) -> float:
+        """Note what came of a case, and return its margin."""
+        result = self.result
         result.cases += 1
         known = [d for d in self.deviations if d.matches(case)]
         for deviation in known:
             result.known.setdefault(deviation.reason, [0, 0])[0 if verdict.finding else 1] += 1
         if verdict.finding:
-            if not known:
-                self.failing[case.mode] = Failure(case, verdict.finding)
+            for finding in () if known else verdict.findings:
+                self._meet(case, finding)
             return 0.0
         if verdict.margin > 0:
             result.margins.append(verdict.margin)
@@ -81,19 +105,60 @@ class _Search:
             result.notes.add("two calls with the same arguments gave different bits")
         return verdict.margin
 
-    def explained(self, failure: Failure) -> Failure:
-        """The failure at its smallest case, with what the target behaves like there."""
-        tester = self.tester
+    def _meet(self, case: Case, finding: Finding) -> None:
+        """Make a failure small that is not known yet, and see what it covers."""
+        kind, first = finding.kind, rank(case, finding)
+        if self._is_known(case, finding) or [found.rank for found in self.found].count(first) >= MOST:
+            return
 
-        def failing(case: Case) -> Any:
-            verdict = tester.verdict(case)
-            known = any(d.matches(case) for d in self.deviations)
-            return None if isinstance(verdict, str) or known else verdict.finding
+        def same(candidate: Case) -> Finding | None:
+            wrong = (f for f in self._findings(candidate) if f.kind == kind and rank(candidate, f) == first)
+            return next((f for f in wrong if not self._is_known(candidate, f)), None)
 
-        if failure.finding.kind in ("crash", "hang"):
-            return shrink_fatal(failure, self.result.failures, failing)
-        case, finding = shrink_again(failure, self.result.failures, failing)
-        return Failure(case, finding, behaves_as(tester.function, (case, failure.case), tester.declares, finding))
+        if kind in FATAL:
+            known, failure = fatal_again(Failure(case, finding), [found.known for found in self.found], same)
+            self.found = [found for found in self.found if found.known.case != known.case]
+            self.found.append(_Found(failure, known, first))
+            return
+        smallest, wrong = shrink(case, finding, same, budget=LATER_BUDGET if self.found else BUDGET)
+        findings = [wrong, *self._findings(smallest), *self._findings(case)]
+        hint = behaves_as(self.tester.function, (smallest, case), self.tester.declares, wrong)
+        known = explored(smallest, findings, self.modes, self._findings)
+        self.found.append(_Found(Failure(smallest, wrong, hint), known, first))
+
+    def _is_known(self, case: Case, finding: Finding) -> bool:
+        """Whether what is wrong with a case was found before.
+
+        A hint that names a bug tells more than a size: it says what the target answers to this very case.
+        """
+        for found in self.found:
+            hint, plain = found.failure.hint, rank(case, finding) == PLAIN == found.rank
+            if hint is not None and hint.kind == SUSPECT and plain:
+                if explains(hint, self.tester.function, case, self.tester.declares):
+                    return True
+            elif found.known.covers(case, finding):
+                return True
+        return False
+
+    def _findings(self, case: Case) -> Sequence[Finding]:
+        """What is wrong with a case and no known deviation."""
+        verdict = self.tester.verdict(case)
+        deviates = any(deviation.matches(case) for deviation in self.deviations)
+        return () if isinstance(verdict, str) or deviates else verdict.findings
+
+    def failures(self) -> list[Failure]:
+        """What was found, wrong values of plain data first."""
+        found = sorted(self.found, key=lambda found: found.rank)
+        return [each.failure for each in found[: 1 if self.only_first else None]]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A failure at its smallest case, which cases contain it, and its rank."""
+
+    failure: Failure
+    known: Known
+    rank: int
 
 
 def search(
@@ -109,21 +174,22 @@ def search(
     deviations: Sequence[Deviation] = (),
     advance: Callable[[int], None] = lambda cases: None,
     only_first: bool = False,
+    avoid: Sequence[Known] = (),
 ) -> Result:
-    """Run the search and shrink what it finds; `advance` hears of every case.
+    """Run the search and make small what it finds; `advance` hears of every case.
 
-    With `only_first` it ends at the first failure.
+    With `only_first` it ends at the first failure of plain data. Cases that contain one of those to `avoid` are passed
+    over.
     """
     started = time.perf_counter()
     tester = Tester(function, declares or Declaration())
-    run = _Search(tester, Result(op, direction, dtype), deviations, advance, only_first)
+    run = _Search(tester, Result(op, direction, dtype), modes, deviations, advance, only_first, avoid=avoid)
     for case in takewhile(lambda _: not run.done, enumerated(OPERATIONS[op], direction, dtype, modes)):
         run.visit(case)
     for position, mode in enumerate(() if run.done else modes):
         share, own = (max_examples + position) // len(modes), f"{seed} {op}.{direction} {dtype} {mode}"
         drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, own)
-    for failure in run.found(modes):
-        run.result.failures.append(run.explained(failure))
+    run.result.failures = run.failures()
     if run.undecided:
         why = "intermediate results may overflow there, or no bound follows"
         run.result.notes.add(f"no verdict on any value in {run.undecided} of {run.result.cases} cases: {why}")

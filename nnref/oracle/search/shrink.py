@@ -16,15 +16,13 @@ from math import prod
 
 from ..cases.case import Case
 from ..findings import Finding
-from ..verdict.row import Failure
 
-__all__ = ["Failing", "elements", "shrink", "shrink_again", "shrink_fatal"]
+__all__ = ["BUDGET", "Failing", "elements", "shrink"]
 
 Failing = Callable[[Case], Finding | None]
 SEEDS = (8, 40)
 BY_HAND, MANY_SEEDS = 16, 320  # numbers that a person can follow; where it is nearly that, one more round
 BUDGET = 8000  # calls
-FATAL_BUDGET = 60
 SECONDS = 60.0
 SLOW = 0.05  # seconds for a call; what is faster ends by its calls alone, and alike every time
 
@@ -71,25 +69,6 @@ def shrink(
     return max((best, *filter(None, others)), key=lambda pair: _margin(pair[1]))
 
 
-def shrink_fatal(failure: Failure, before: Sequence[Failure], failing: Failing) -> Failure:
-    """Shrink a crash or a hang, where every call costs a new process or a wait; a size that did before is enough."""
-    for known in before:
-        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
-        if (finding := failing(case)) and finding.kind == failure.finding.kind:
-            return Failure(case, finding)
-    return Failure(*shrink(failure.case, failure.finding, failing, rounds=(1,), budget=FATAL_BUDGET))
-
-
-def shrink_again(failure: Failure, before: Sequence[Failure], failing: Failing) -> tuple[Case, Finding]:
-    """Shrink a failure of a row that has others: where it shows at the size of one of these, that is small enough."""
-    for known in before:
-        case = failure.case.but(geometry=known.case.geometry, layout=known.case.layout)
-        for seed in (case.seed, *range(SEEDS[0])):
-            if (finding := failing(case.with_seed(seed))) and finding.kind == failure.finding.kind:
-                return shrink(case.with_seed(seed), finding, failing, rounds=(1,))
-    return shrink(failure.case, failure.finding, failing)
-
-
 def _margin(finding: Finding) -> float:
     return finding.margin or 0.0
 
@@ -101,6 +80,8 @@ def _smaller(case: Case) -> Iterator[Case]:
     for name, least in operation.least.items():
         for position, low in enumerate(least):
             value = case.geometry[name][position]
+            if name == "N":
+                low = 1  # an empty batch shows something else
             for lower in dict.fromkeys((low, (low + value) // 2, value - 1)):
                 if low <= lower < value:
                     yield from _fitting(_lowered(case, name, position, lower))

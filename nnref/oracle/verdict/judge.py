@@ -74,6 +74,7 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
         return _wrong("structure", "", f"{len(names)} results {names}", str(len(outputs)), function)
     if all(got is NOT_COMPUTED for got in outputs):
         return _wrong("structure", "", f"one of {names} at least", "none", function)
+    findings: list[Finding] = []
     margin, judged, left = 0.0, 0, 0
     for name, got, want in zip(names, outputs, expected.results, strict=True):
         if got is NOT_COMPUTED:
@@ -81,13 +82,13 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
         if want is None or got is None:
             if (want is None) != (got is None):
                 what = "None, because there is no bias" if want is None else "an array"
-                return _wrong("structure", name, what, "None" if got is None else type(got).__name__)
+                verdict = _wrong("structure", name, what, "None" if got is None else type(got).__name__)
+                findings += verdict.findings
             continue
         verdict = _judge_output(case, name, got, *want, declares, expected.nan_anywhere)
-        if verdict.finding:
-            return verdict
+        findings += verdict.findings
         margin, judged, left = max(margin, verdict.margin), judged + verdict.judged, left + verdict.left
-    return Verdict(None, margin, judged, left)
+    return Verdict(findings[0] if findings else None, margin, judged, left, tuple(findings[1:]))
 
 
 def _judge_output(

@@ -131,6 +131,7 @@ class Result:
     failures : at most one for each data mode, at its smallest case
     known : reason of a known deviation -> [cases that deviate, cases that match and pass]
     unsupported : reason -> cases
+    replaced : how many of the judged cases stand in the place of an unsupported one, in the nearest form
     notes : observations that fail nothing
     lost : why the row could not be run to its end, if it could not
     """
@@ -148,6 +149,7 @@ class Result:
     lost: str = ""
     implemented: bool = True
     seconds: float = 0.0
+    replaced: int = 0
 
     @property
     def name(self) -> str:

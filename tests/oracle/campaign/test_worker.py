@@ -128,7 +128,7 @@ def test_what_ends_or_stops_the_process_is_a_failure_at_its_case(worker, path, f
 
 def test_a_crash_is_shrunk(worker, path):
     (failure,) = run(worker, path, "sigmoid").failures
-    assert failure.case.geometry == {"N": (0,), "C": (1,), "H": (1,), "W": (4,)}
+    assert failure.case.geometry == {"N": (1,), "C": (1,), "H": (1,), "W": (4,)}
     (failure,) = run(worker, path, "relu_backward").failures
     assert failure.case.geometry["W"] == (3,)
 
@@ -138,7 +138,7 @@ def test_a_mode_that_kills_leaves_the_others_alone(worker, path):
     assert [failure.case.mode for failure in result.failures] == ["special"]
     assert "SIGABRT" in result.failures[0].finding.message
     assert result.cases > 100
-    assert run(worker, path, "sigmoid_backward", MODES[:-1]).cases == result.cases
+    assert run(worker, path, "sigmoid_backward", MODES[:-1]).cases <= result.cases
 
 
 MILD = [
