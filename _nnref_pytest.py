@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--nnref-target", metavar="TARGET", help=f"what --pyargs nnref.conformance tests: {help_}")
     group.addoption("--nnref-op", action="append", metavar="NAME", help="operation; repeat for several (default: all)")
     group.addoption("--nnref-dtype", action="append", metavar="DTYPE", help="repeat for several (default: float32)")
-    group.addoption("--nnref-examples", type=int, default=40, metavar="N", help="drawn cases per test (default: 40)")
+    group.addoption("--nnref-examples", type=int, default=200, metavar="N", help="drawn cases per test (default: 200)")
     group.addoption("--nnref-seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)")
 
 

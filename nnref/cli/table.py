@@ -10,13 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ..oracle.report.report import Report
+from ..oracle.report.telling import told
 from ..oracle.text import visible
-from ..oracle.verdict.row import Failure, Result, most_frequent
+from ..oracle.verdict.row import Result, most_frequent
 
 __all__ = ["print_report"]
 
 STYLES = {
     "passed": "green",
+    "partly": "yellow",
     "failed": "bold red",
     "known deviation": "yellow",
     "unsupported": "dim",
@@ -35,8 +37,9 @@ def print_report(console: Console, report: Report) -> None:
         console = Console(file=console.file, width=PIPED_WIDTH)
     _print_table(console, report)
     for result in report.results:
-        for alike in result.distinct_failures():
-            _print_failure(console, result, alike, report.target)
+        for failure in result.failures:
+            console.print()
+            _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {told(failure, report.target)}")
         if result.lost:
             _say(console, (f"{result.name} {result.dtype}", "bold red"), f" lost: {result.lost}")
     for line in _remarks(report):
@@ -94,7 +97,7 @@ def _table(report: Report, left_out: tuple[str, ...]) -> Table:
         dtype = () if one_dtype else (result.dtype,)
         cells = _numbers(result)
         style = STYLES[result.status]
-        table.add_row(result.name, *dtype, f"[{style}]{result.status}[/]", *(cells[name] for name in numbers))
+        table.add_row(result.name, *dtype, f"[{style}]{result.verdict}[/]", *(cells[name] for name in numbers))
     return table
 
 
@@ -104,19 +107,6 @@ def _numbers(result: Result) -> dict[str, str]:
         margins = ("exact" if result.cases else "", "")
     skipped = str(sum(result.unsupported.values()) or "")
     return dict(zip(NUMBERS, (str(result.cases), skipped, *margins, f"{result.seconds:.1f}"), strict=True))
-
-
-def _print_failure(console: Console, result: Result, alike: list[Failure], target: str) -> None:
-    """Print the first of several failures that look alike, and name the data modes of the others."""
-    failure, *others = alike
-    console.print()
-    _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {failure.finding.message}")
-    if failure.hint:
-        _say(console, f"  It behaves {failure.hint}.")
-    if others:
-        modes = ", ".join(other.case.mode for other in others)
-        _say(console, f"  It fails with {failure.case.mode} data, and also with {modes} data.")
-    _say(console, f"  {failure.command(target)}")
 
 
 def _remarks(report: Report) -> Iterator[str]:

@@ -4,5 +4,5 @@ from nnref.conformance.plugin import Row
 
 
 def test_agrees(row: Row) -> None:
-    """Check one operation, direction, dtype and data mode."""
+    """Check one operation, direction and dtype."""
     row.run()

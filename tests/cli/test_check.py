@@ -35,7 +35,7 @@ def test_a_right_target_passes(capsys):
 def test_a_wrong_one_fails_with_a_line_that_reproduces_it(capsys, flipped):
     assert main(["check", flipped, "--op", "conv2d", "--examples", "20", "--in-process"]) == 1
     out = capsys.readouterr().out
-    assert "It behaves as if the kernel were flipped" in out
+    assert "it behaves as if the kernel were flipped" in out
     line = out.split('nnref repro "')[1].split('"')[0]
     assert main(["repro", line, flipped]) == 1
     assert "expected" in capsys.readouterr().out

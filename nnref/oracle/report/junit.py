@@ -39,7 +39,7 @@ def _row(result: Result, target: str) -> Element:
     name = f"{result.direction} {result.dtype}"
     case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
     notes = [("note", note) for note in sorted(result.notes)]
-    _add_properties(case, [("cases", result.cases), *_margins(result), *notes])
+    _add_properties(case, [("cases", result.cases), ("share", f"{result.share:.4f}"), *_margins(result), *notes])
     failures = "\n\n".join(told(failure, target, script=True) for failure in result.failures)
     if result.lost:
         _add_outcome(case, "error", "lost", result.lost, failures)
@@ -59,6 +59,8 @@ def _reasons(result: Result) -> str:
     """Why a row is neither passed nor failed."""
     if result.status == "not implemented":
         return "the target has no such function"
+    if result.status == "partly":
+        return f"{result.verdict}; {result.why_not}"
     if result.status == "known deviation":
         return "; ".join(reason for reason, (deviating, _) in sorted(result.known.items()) if deviating)
     return result.why_not

@@ -24,6 +24,7 @@ Signature = tuple[str, str, bool, bool]
 
 SEEDS = 6  # to see whether a failure shows with some data at all
 FEW_SEEDS = 3
+LARGEST_TRADED = 5  # pixels of padding
 PLAIN, STRUCTURE, UNUSUAL = range(3)
 FATAL = ("crash", "hang")  # kinds of findings
 
@@ -47,6 +48,7 @@ class Known:
     layouts : with which it shows, None for all
     choices : field -> values with which it shows; all where a field is missing
     empty : whether it shows with an empty batch too
+    alike : geometries of that size with which it shows too: pixels in place of padding
     """
 
     case: Case
@@ -55,6 +57,7 @@ class Known:
     layouts: frozenset[str] | None = None
     choices: Mapping[str, frozenset[int]] = field(default_factory=dict)
     empty: bool = False
+    alike: tuple[Geometry, ...] = ()
 
     @property
     def is_fatal(self) -> bool:
@@ -72,7 +75,9 @@ class Known:
             and (self.layouts is None or bool(self.layouts & _layouts(case)))
             and all(case.geometry[name][0] in values for name, values in self.choices.items())
             and self._shows_with_samples(case)
-            and any(_is_as_large(case.geometry, turned) for turned in _turned(self.case.geometry))
+            and any(
+                _is_as_large(case.geometry, turned) for g in (self.case.geometry, *self.alike) for turned in _turned(g)
+            )
         )
 
     def _shows_with_samples(self, case: Case) -> bool:
@@ -127,7 +132,24 @@ def explored(case: Case, findings: Sequence[Finding], modes: Sequence[str], prob
             choices[name] = frozenset((case.geometry[name][0], *showing))
     own = None if layouts is None else frozenset(layouts)
     none = case.operation.least.get("N") == (0,) and shows(case.with_field("N", (0,)), FEW_SEEDS)
-    return Known(case, frozenset(signatures), frozenset(data), own, choices, none)
+    others = [case.but(geometry=g) for g in _with_other_padding(case.geometry) if case.operation.fits(g)]
+    alike = tuple(other.geometry for other in others if shows(other, FEW_SEEDS))
+    return Known(case, frozenset(signatures), frozenset(data), own, choices, none, alike)
+
+
+def _with_other_padding(g: Geometry) -> Iterator[Geometry]:
+    """Geometries of the same padded image, with other shares of padding and pixels on each axis."""
+    if "padding" not in g or "H" not in g:
+        return
+    for name, at in (("H", 0), ("W", 2)):
+        before, after = g["padding"][at : at + 2]
+        total = before + g[name][0] + after
+        for pads in range(min(before + after + 1, LARGEST_TRADED)):
+            for first in range((pads + 1) // 2, pads + 1):
+                padding = list(g["padding"])
+                padding[at : at + 2] = first, pads - first
+                if (traded := g | {name: (total - pads,), "padding": tuple(padding)}) != g:
+                    yield traded
 
 
 def signature(finding: Finding) -> Signature:

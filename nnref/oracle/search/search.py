@@ -112,8 +112,11 @@ class _Search:
             return
 
         def same(candidate: Case) -> Finding | None:
-            wrong = (f for f in self._findings(candidate) if f.kind == kind and rank(candidate, f) == first)
-            return next((f for f in wrong if not self._is_known(candidate, f)), None)
+            wrong = (f for f in self._findings(candidate) if f.kind == kind)
+            if kind in FATAL:
+                return next(wrong, None)
+            wrong = (f for f in wrong if rank(candidate, f) == first and not self._is_known(candidate, f))
+            return next(wrong, None)
 
         if kind in FATAL:
             known, failure = fatal_again(Failure(case, finding), [found.known for found in self.found], same)

@@ -14,7 +14,8 @@ from ..findings import Finding
 
 __all__ = ["STATUSES", "Failure", "Hint", "Result", "most_frequent"]
 
-STATUSES = ("passed", "failed", "known deviation", "unsupported", "not implemented")
+STATUSES = ("passed", "partly", "failed", "known deviation", "unsupported", "not implemented")
+LEAST_SHARE = 0.5  # of the cases asked for that must be judged, for a row to be called passed
 QUANTILES = 20
 REASONS, OTHERS = 8, "other reasons"
 NUMBERS = ("expected", "got", "bound", "margin")  # of a finding
@@ -128,7 +129,7 @@ class Result:
     cases : how many were judged
     without_verdict : of these, passing ones in which no value was judged, for there is none, or no bound
     margins : |got − exact| / bound of the passing cases that have a bound, the largest element of each
-    failures : at most one for each data mode, at its smallest case
+    failures : distinct ones, each at its smallest case, wrong values of plain data first
     known : reason of a known deviation -> [cases that deviate, cases that match and pass]
     unsupported : reason -> cases
     replaced : how many of the judged cases stand in the place of an unsupported one, in the nearest form
@@ -165,7 +166,25 @@ class Result:
             return "failed"
         if any(deviating for deviating, _ in self.known.values()):
             return "known deviation"
-        return "passed" if self.judged else "unsupported"
+        if not self.judged:
+            return "unsupported"
+        return "passed" if self.share >= LEAST_SHARE else "partly"
+
+    @property
+    def share(self) -> float:
+        """How much of what was asked was judged: cases that the target accepted as they were, of all."""
+        accepted, refused = self.cases - self.replaced, sum(self.unsupported.values())
+        return accepted / (accepted + refused) if accepted + refused else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """The status, with the share of cases that was judged where the target refused some.
+
+        >>> Result("relu", "forward", "float32", cases=30, unsupported=Counter({"no": 70})).verdict
+        'partly, 30% judged'
+        """
+        shared = self.status in ("passed", "partly", "failed") and bool(self.unsupported)
+        return f"{self.status}, {math.floor(100 * self.share)}% judged" if shared else self.status
 
     @property
     def judged(self) -> int:
@@ -195,13 +214,6 @@ class Result:
             return ordered
         return [ordered[i * (len(ordered) - 1) // QUANTILES] for i in range(QUANTILES + 1)]
 
-    def distinct_failures(self) -> list[list[Failure]]:
-        """Failures in groups that look alike: the same kind of finding, and the same hint."""
-        groups: dict[tuple[str, str], list[Failure]] = {}
-        for failure in self.failures:
-            groups.setdefault((failure.finding.kind, str(failure.hint or "")), []).append(failure)
-        return list(groups.values())
-
     def to_dict(self) -> dict[str, Any]:
         """For JSON; margins as quantiles."""
         return {
@@ -217,6 +229,8 @@ class Result:
             "failures": [failure.to_dict() for failure in self.failures],
             "known": {reason: list(counts) for reason, counts in sorted(self.known.items())},
             "unsupported": dict(sorted(self.unsupported.items())),
+            "replaced": self.replaced,
+            "share": round(self.share, 4),
             "notes": sorted(self.notes),
             "lost": self.lost,
             "seconds": round(self.seconds, 3),
@@ -239,4 +253,5 @@ class Result:
             data["lost"],
             data["status"] != "not implemented",
             data["seconds"],
+            data.get("replaced", 0),
         )

@@ -85,9 +85,9 @@ def test_what_all_was_done_with_is_a_property_of_the_suite():
 
 def test_margins_and_notes_are_properties_of_a_case():
     case = case_of(PASSED)
-    assert properties(case) == [("cases", "40"), ("margin_max", "0.8"), ("margin_median", "0.4")]
+    assert properties(case) == [("cases", "40"), ("share", "1.0000"), ("margin_max", "0.8"), ("margin_median", "0.4")]
     assert case.get("time") == "1.235"
-    assert properties(case_of(EXACT)) == [("cases", "30")]
+    assert properties(case_of(EXACT)) == [("cases", "30"), ("share", "1.0000")]
     assert [name for name, _ in properties(case_of(NOTED))].count("note") == 2
 
 
