@@ -20,8 +20,6 @@ FALSE_HINTS_TODAY = {
     ),
     # the terms are rounded to float16, and added up in float32
     "global_avg_pool2d: divided before it is summed": "as if it accumulated in float16",
-    # 1/n is rounded to float16; that its product with a small number is zero comes of that
-    "global_avg_pool2d_backward: reciprocal in float16": "as if subnormal numbers were zero",
 }
 
 

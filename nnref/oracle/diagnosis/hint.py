@@ -92,16 +92,16 @@ def _explained(probe: _Probe, cases: Sequence[Case]) -> Hint | None:
     suspected = _suspected(probe, [cases[0], *rich], rootless)
     if wrong and suspected:
         return suspected
-    for relaxed, words, changes in _weaker(probe.declares, cases[0]):
+    for relaxed, words, changes in () if probe.subject else _weaker(probe.declares, cases[0]):
         hint = Hint(words, "declaration", _written(changes))
-        if probe.fits((*probes, *whole), relaxed) and (seen := _seen(probe, rich, probes, hint, *changes.items())):
+        if probe.fits((*probes, *whole, *normal), relaxed) and (seen := _seen(probe, rich, probes, hint, *changes.items())):
             return seen
     return None if wrong else suspected
 
 
-def explains(hint: Hint, function: Function, case: Case, declares: Declaration) -> bool:
-    """Whether a target with the bug that a hint names answers to a case as this target does."""
-    probe = _Probe(function, declares)
+def explains(hint: Hint, function: Function, case: Case, declares: Declaration, subject: str) -> bool:
+    """Whether a target with the bug that a hint names gives the same wrong result, `subject`, of a case."""
+    probe = _Probe(function, declares, subject=subject)
     return any(probe.agrees(case, suspect=s) for s in suspects(case) if s.subject == hint.subject)
 
 
@@ -111,7 +111,7 @@ class _Probe:
     def __init__(
         self, function: Function, declares: Declaration, kept: dict[str, Answer] | None = None, subject: str = ""
     ) -> None:
-        self.function, self.declares, self._kept, self._subject = function, declares, kept, subject
+        self.function, self.declares, self._kept, self.subject = function, declares, kept, subject
 
     def answer(self, case: Case) -> Answer:
         """What the target returns."""
@@ -136,18 +136,18 @@ class _Probe:
             verdict = judge(case, answer.outputs, arrays_of(case)[0], expected, declares or self.declares)
         except (ValueError, TypeError):  # the altered question has no answer
             return False
-        findings = [f for f in verdict.findings if not self._subject or f.subject == self._subject]
+        findings = [f for f in verdict.findings if not self.subject or f.subject == self.subject]
         return not findings if findings or verdict.judged else None
 
     def fits(self, cases: Sequence[Case], declares: Declaration | None = None, suspect: Suspect = RIGHT) -> bool:
-        """Whether all probes agree that were judged: enough of them, the first among them."""
-        answers = [self.agrees(case, declares, suspect) for case in cases[:1]]
-        if answers == [True]:
-            for case in cases[1:]:
-                answers.append(self.agrees(case, declares, suspect))
-                if answers[-1] is False:
-                    return False
-        return answers[0] is True and answers.count(True) >= LEAST_PROBES
+        """Whether all probes agree that were judged, and enough of them were."""
+        judged = 0
+        for case in cases:
+            answer = self.agrees(case, declares, suspect)
+            if answer is False:
+                return False
+            judged += answer is True
+        return judged >= LEAST_PROBES
 
     def findings(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Finding]]:
         """What is wrong under the target's own declaration, with the cases."""
@@ -155,7 +155,7 @@ class _Probe:
             answer = self.answer(case)
             if answer.unsupported is None and not answer.finding:
                 verdict = judge(case, answer.outputs, arrays_of(case)[0], self.expected(case), self.declares)
-                yield from ((case, f) for f in verdict.findings if not self._subject or f.subject == self._subject)
+                yield from ((case, f) for f in verdict.findings if not self.subject or f.subject == self.subject)
 
     def changes(self, case: Case, suspect: Suspect) -> bool:
         """Whether a suspect answers to a case otherwise than is right."""
@@ -192,7 +192,8 @@ class _Probe:
 def _suspected(probe: _Probe, cases: Sequence[Case], probes: Sequence[Case]) -> Hint | None:
     """The one bug that fits, and changes something at the failing case, the first; data with exact roots hide eps."""
     known = {suspect.words: suspect for case in cases for suspect in suspects(case)}
-    fitting = [s for s in known.values() if probe.fits(probes, suspect=s) and probe.changes(cases[0], s)]
+    about = [s for s in known.values() if not probe.subject or probe.subject in s.subject.split()]
+    fitting = [s for s in about if probe.changes(cases[0], s) and probe.fits(probes, suspect=s)]
     if len(fitting) > 1:
         more = [probes[0].with_seed(seed) for seed in range(PROBES, MORE_PROBES)]
         fitting = [suspect for suspect in fitting if probe.fits(more, suspect=suspect)]

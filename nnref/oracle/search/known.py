@@ -17,7 +17,7 @@ from ..findings import Finding
 from ..operations import Geometry
 from ..operations.operation import CHOICES
 
-__all__ = ["FATAL", "PLAIN", "Known", "Probe", "data_of", "explored", "rank", "signature"]
+__all__ = ["FATAL", "PLAIN", "UNUSUAL", "Known", "Probe", "data_of", "explored", "rank", "signature"]
 
 Probe = Callable[[Case], Sequence[Finding]]  # what is wrong with a target's answer to a case
 Signature = tuple[str, str, bool, bool]

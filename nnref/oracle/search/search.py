@@ -29,7 +29,7 @@ from ..targets.call import Function
 from ..verdict.deviations import Deviation
 from ..verdict.row import Failure, Result
 from .fatal import fatal_again
-from .known import FATAL, PLAIN, Known, explored, rank
+from .known import FATAL, PLAIN, UNUSUAL, Known, explored, rank
 from .refusals import Refusals
 from .shrink import BUDGET, shrink
 from .tester import Tester
@@ -59,7 +59,7 @@ class _Search:
     @property
     def done(self) -> bool:
         """Whether one failure is enough, and there is one of plain data."""
-        return self.only_first and any(found.rank == PLAIN for found in self.found)
+        return self.only_first and any(found.rank != UNUSUAL for found in self.found)
 
     def visit(self, case: Case) -> float:
         """Judge one case, or the nearest one that the target accepts, and return its margin."""
@@ -137,7 +137,7 @@ class _Search:
         for found in self.found:
             hint, plain = found.failure.hint, rank(case, finding) == PLAIN == found.rank
             if hint is not None and hint.kind == SUSPECT and plain:
-                if explains(hint, self.tester.function, case, self.tester.declares):
+                if explains(hint, self.tester.function, case, self.tester.declares, finding.subject):
                     return True
             elif found.known.covers(case, finding):
                 return True
