@@ -1,5 +1,6 @@
 """What hypothesis draws: every mode of a row other cases, an empty batch now and then, sizes of every class."""
 
+import functools
 from itertools import product
 
 import pytest
@@ -32,6 +33,7 @@ def test_every_mode_of_every_row_draws_other_cases(monkeypatch):
     assert len({tuple(drawn_cases) for drawn_cases in found.values()}) == len(found)
 
 
+@functools.cache
 def much(op):
     """Draws of many seeds, for hypothesis varies each that is new some times before it draws another."""
     return [case for seed in range(24) for case in some(op, 40, seed)]

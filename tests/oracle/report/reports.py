@@ -1,5 +1,6 @@
 """Reports with everything in them that a report can hold."""
 
+import functools
 from collections import Counter
 from math import inf, nan
 
@@ -97,6 +98,7 @@ class Buggy:
 BUGGY_OPS = ("conv2d", "batch_norm2d", "avg_pool2d", "sigmoid", "relu")
 
 
+@functools.cache
 def buggy():
     """The report of a real campaign against `Buggy`."""
     return oracle.conform(Buggy(), ops=BUGGY_OPS, max_examples=20)
