@@ -344,7 +344,7 @@ def rational_sigmoid(right, x):
         return 0.5 + 0.5 * np.where(np.isinf(x), np.sign(x), x / (1 + abs(x)))
 
 
-@bug("sigmoid", dtype="bfloat16", hint="accumulated in bfloat16")
+@bug("sigmoid", dtype="bfloat16")
 def tanh_rounded_on_the_way(right, x):
     """open-lm-engine/accelerated-model-architectures#328: ½tanh(½x) + ½, with the tanh in bfloat16."""
     half = BF16.type(0.5)

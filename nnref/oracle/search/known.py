@@ -103,13 +103,14 @@ def data_of(case: Case) -> frozenset[tuple[str, str]]:
 
 
 def explored(case: Case, findings: Sequence[Finding], modes: Sequence[str], probe: Probe) -> Known:
-    """Try the smallest failing case with other data, layouts and flags."""
-    signatures = {signature(finding) for finding in findings}
+    """Try the smallest failing case, whose first finding is looked for, with other data, layouts and flags."""
+    kind = findings[0].kind
+    signatures = {signature(finding) for finding in findings if finding.kind == kind}
 
     def shows(candidate: Case, seeds: int) -> bool:
         shown = False
         for seed in (case.seed, *range(seeds)):
-            wrong = probe(candidate.with_seed(seed))
+            wrong = [finding for finding in probe(candidate.with_seed(seed)) if finding.kind == kind]
             signatures.update(map(signature, wrong))
             shown |= bool(wrong)
         return shown

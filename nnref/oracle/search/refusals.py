@@ -120,5 +120,15 @@ def _in_forms(case: Case, names: tuple[str, ...]) -> Case | None:
     geometry = dict(case.geometry)
     for name in names:
         geometry = FORMS[name](geometry)
-    fits = geometry != case.geometry and case.operation.fits(geometry)
-    return case.but(geometry=geometry) if fits else None
+    for candidate in (geometry, _with_pixels_for_padding(geometry, case.geometry)):
+        if candidate != case.geometry and case.operation.fits(candidate):
+            return case.but(geometry=candidate)
+    return None
+
+
+def _with_pixels_for_padding(g: Geometry, before: Geometry) -> Geometry:
+    """An image larger by the padding that it has lost."""
+    if "padding" not in g or "H" not in g:
+        return g
+    lost = [max(0, sum(before["padding"][at : at + 2]) - sum(g["padding"][at : at + 2])) for at in (0, 2)]
+    return g | {"H": (g["H"][0] + lost[0],), "W": (g["W"][0] + lost[1],)}
