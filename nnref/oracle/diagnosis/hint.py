@@ -94,7 +94,8 @@ def _explained(probe: _Probe, cases: Sequence[Case]) -> Hint | None:
         return suspected
     for relaxed, words, changes in () if probe.subject else _weaker(probe.declares, cases[0]):
         hint = Hint(words, "declaration", _written(changes))
-        if probe.fits((*probes, *whole, *normal), relaxed) and (seen := _seen(probe, rich, probes, hint, *changes.items())):
+        fits = probe.fits((*probes, *whole, *normal), relaxed)
+        if fits and (seen := _seen(probe, rich, probes, hint, *changes.items())):
             return seen
     return None if wrong else suspected
 

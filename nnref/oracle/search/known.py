@@ -104,13 +104,13 @@ def data_of(case: Case) -> frozenset[tuple[str, str]]:
 
 def explored(case: Case, findings: Sequence[Finding], modes: Sequence[str], probe: Probe) -> Known:
     """Try the smallest failing case, whose first finding is looked for, with other data, layouts and flags."""
-    kind = findings[0].kind
-    signatures = {signature(finding) for finding in findings if finding.kind == kind}
+    sought = findings[0].kind
+    signatures = {signature(finding) for finding in findings if finding.kind == sought}
 
     def shows(candidate: Case, seeds: int) -> bool:
         shown = False
         for seed in (case.seed, *range(seeds)):
-            wrong = [finding for finding in probe(candidate.with_seed(seed)) if finding.kind == kind]
+            wrong = [finding for finding in probe(candidate.with_seed(seed)) if finding.kind == sought]
             signatures.update(map(signature, wrong))
             shown |= bool(wrong)
         return shown
