@@ -8,20 +8,20 @@ import pytest
 
 from nnref.cli import main
 
-FLIPPED = """
+BIASLESS = """
 import nnref
 
-def conv2d(x, weight, bias, **options):
-    return nnref.conv2d(x, weight[:, :, ::-1, ::-1], bias, **options)
+def linear(x, weight, bias):
+    return nnref.linear(x, weight, None)
 
 relu = nnref.relu
 """
 
 
 @pytest.fixture
-def flipped(tmp_path):
-    path = tmp_path / "flipped.py"
-    path.write_text(FLIPPED, encoding="utf-8")
+def biasless(tmp_path):
+    path = tmp_path / "biasless.py"
+    path.write_text(BIASLESS, encoding="utf-8")
     return str(path)
 
 
@@ -32,15 +32,15 @@ def test_a_right_target_passes(capsys):
     assert "nnref: ok; 4 passed of 4 rows" in out
 
 
-def test_a_wrong_one_fails_with_a_line_that_reproduces_it(capsys, flipped):
-    assert main(["check", flipped, "--op", "conv2d", "--examples", "20", "--in-process"]) == 1
+def test_a_wrong_one_fails_with_a_line_that_reproduces_it(capsys, biasless):
+    assert main(["check", biasless, "--op", "linear", "--examples", "20", "--in-process"]) == 1
     out = capsys.readouterr().out
-    assert "it behaves as if the kernel were flipped" in out
+    assert "it behaves as if the bias were ignored" in out
     line = out.split('nnref repro "')[1].split('"')[0]
-    assert main(["repro", line, flipped]) == 1
+    assert main(["repro", line, biasless]) == 1
     assert "expected" in capsys.readouterr().out
     assert main(["repro", line, "nnref"]) == 0
-    assert main(["repro", line, flipped, "--snippet"]) == 1
+    assert main(["repro", line, biasless, "--snippet"]) == 1
     assert "import numpy as np" in capsys.readouterr().out
 
 
@@ -96,7 +96,7 @@ def test_reports_are_written(tmp_path, capsys):
 
 
 def test_without_a_target_something_is_always_checked():
-    command = [sys.executable, "-m", "nnref", "check", "--op", "relu", "--op", "conv2d", "--examples", "10"]
+    command = [sys.executable, "-m", "nnref", "check", "--op", "relu", "--op", "linear", "--examples", "10"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "ok" in done.stdout
