@@ -22,7 +22,7 @@ OTHER_VALUES = {"stride": (2, 1), "padding": (1, 0), "dilation": (2, 1)} | dict.
 
 
 def remembered(passes: Callable[[Case], bool | None], case: Case) -> Hint | None:
-    """What of earlier calls shows in a failing case, None if nothing does; `passes` says None where none can tell."""
+    """How earlier calls show in a failing case, None if they do not. `passes` gives None for a refused case."""
     if any(passes(case) for _ in range(3)):
         return Hint(BY_CHANCE, KIND, "by chance", certain=False)
     for position, (what, other) in enumerate(_others(case)):
@@ -34,7 +34,7 @@ def remembered(passes: Callable[[Case], bool | None], case: Case) -> Hint | None
 
 
 def _others(case: Case) -> Iterator[tuple[str, Case]]:
-    """Calls that a key may take for the same, each with what is other in it."""
+    """Calls that a careless key confuses with this one, each with the name of what differs."""
     yield "data", case.but(mode="normal", kind="", seed=case.seed + 1)
     for name, (value, or_else) in OTHER_VALUES.items():
         if name in case.geometry and name != "bias":

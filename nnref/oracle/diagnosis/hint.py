@@ -62,7 +62,7 @@ DECLARATIONS = (
 
 
 def behaves_as(function: Function, cases: Sequence[Case], declares: Declaration, finding: Finding) -> Hint | None:
-    """What the target seems to do at failing cases, None if nothing known fits all of them.
+    """What the target seems to do at failing cases, None if no known bug or declaration fits all of them.
 
     Beside the cases themselves, with other seeds too, large cases with many options in use are looked at: at a small
     one, different bugs look alike. Whole numbers, too: there, only what is wrong altogether is wrong. A probe that the
@@ -107,7 +107,7 @@ def explains(hint: Hint, function: Function, case: Case, declares: Declaration, 
 
 
 class _Probe:
-    """A target under a declaration; what it answers is kept, if there is where; with a `subject` one result counts."""
+    """A target under a declaration. It keeps answers in `kept`. With a `subject`, only that result counts."""
 
     def __init__(
         self, function: Function, declares: Declaration, kept: dict[str, Answer] | None = None, subject: str = ""
@@ -159,7 +159,7 @@ class _Probe:
                 yield from ((case, f) for f in verdict.findings if not self.subject or f.subject == self.subject)
 
     def changes(self, case: Case, suspect: Suspect) -> bool:
-        """Whether a suspect answers to a case otherwise than is right."""
+        """Whether a suspect's answer to a case differs from the right one."""
         try:
             pairs = zip(self.expected(case), self.expected(case, suspect=suspect), strict=True)
             return not all(
@@ -170,7 +170,7 @@ class _Probe:
             return False
 
     def expected(self, case: Case, declares: Declaration | None = None, suspect: Suspect = RIGHT) -> Expectation:
-        """What a target would answer that does as suspected."""
+        """The answer of a target that has the suspected bug."""
         arrays, options = suspect.ask(*arrays_of(case))
         if suspect is not RIGHT and case.mode != "special":
             case = case.but(mode="normal", kind="")  # whole numbers are whole no more

@@ -60,7 +60,7 @@ class Facts:
         return Counter(result.status for result in self.results)
 
     def outlived(self) -> list[str]:
-        """Known deviations that matched no case, or whose cases all pass now; none of those about other rows."""
+        """Known deviations that matched no case, or whose cases all pass now. Those about other rows do not count."""
         lines = []
         for deviation in self.deviations:
             rows = [r for r in self.results if r.implemented and deviation.concerns(r.op, r.direction, r.dtype)]

@@ -1,7 +1,7 @@
 """A report as one HTML page that needs nothing else: no network, no script.
 
 Python decides what there is to say, the template how it looks. All text goes through the template's escaping, and a
-content security policy forbids the rest, for a target's name and its exceptions may contain anything.
+content security policy forbids the rest, because a target's name and its exceptions may contain anything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOWEST = -4  # decade of the axis below which margins are not told apart
 
 
 def page(report: Facts) -> str:
-    """The page, the same for reports that differ in the time they took only."""
+    """The page. Reports that differ only in the time they took give the same page."""
     return _template().render(
         report=report,
         complaints=list(_complaints(report)),

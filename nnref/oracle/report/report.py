@@ -50,11 +50,11 @@ class Report(Facts):
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read what `to_json` wrote, for instance to resume: all of it but the margins between the quantiles.
+        """Read what `to_json` wrote, for instance to resume. Margins between the quantiles are lost.
 
         Raises
         ------
-        OptionError : the text is no report.
+        OptionError : the text is not a report of this version.
         """
         try:
             data = json.loads(text)
@@ -80,7 +80,7 @@ class Report(Facts):
 
 
 def _write(path: Path, text: str) -> None:
-    """By way of a file beside it, for a campaign may be killed at any time."""
+    """Write a file beside it first, because a campaign may be killed at any time."""
     part = path.with_name(f"{path.name}.part") if path.is_file() or not path.exists() else path
     part.write_text(text, encoding="utf-8")
     if part != path:

@@ -201,7 +201,7 @@ def search(
 
 
 def drawn(strategy: Any, visit: Callable[[Case], float], max_examples: int, seed: int | str) -> None:
-    """Let hypothesis draw cases, steered by the margin that `visit` returns; in batches, for it remembers them all."""
+    """Let hypothesis draw cases, steered by the margin that `visit` returns; in batches, because it remembers all."""
     for start in range(0, max_examples, BATCH):
         _batch(strategy, visit, min(BATCH, max_examples - start), f"{seed} {start}")
 

@@ -38,7 +38,7 @@ class Deviation:
     where: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no entry, of no operation at least."""
+        """Refuse an invalid entry."""
         for name in ("reason", "where"):
             if not isinstance(getattr(self, name), str):
                 refuse(OptionError, "Deviation", name, "text", repr(getattr(self, name)))
@@ -75,8 +75,8 @@ def read_deviations(path: str | Path) -> tuple[Deviation, ...]:
 
     Raises
     ------
-    OptionError : the file is no TOML, or an entry has no reason, that of another, an unknown part, or an expression
-        that is none or not over fields of its operation.
+    OptionError : the file is not TOML, or an entry is invalid: it lacks a reason of its own, has an unknown part, or an
+        expression that is not over fields of its operation.
     """
     try:
         file = tomllib.loads(Path(path).read_text(encoding="utf-8"))

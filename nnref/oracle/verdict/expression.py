@@ -46,11 +46,11 @@ def evaluate(expression: str, geometry: Geometry) -> Any:
 
 
 def expect_sense(expression: str, operations: Sequence[Operation]) -> None:
-    """Refuse an expression that has no value on cases of an operation, be it in a part that few of them reach.
+    """Refuse an expression without a value on cases of an operation, even in a part that few cases reach.
 
     Raises
     ------
-    SyntaxError, ValueError, TypeError, LookupError, RecursionError, MemoryError : by what is wrong with it.
+    SyntaxError, ValueError, TypeError, LookupError, RecursionError, MemoryError : the expression is invalid.
     """
     tree = _tree(expression)
     about = [operation for operation in operations if fields_of(expression) <= set(operation.least)]

@@ -31,7 +31,7 @@ REFERENCE_AND_OUTWARD_ROUNDING = 1 + 2.0**-28
 
 @dataclass(frozen=True)
 class Settled:
-    """What an answer is held to.
+    """What an answer is compared with.
 
     Attributes
     ----------
@@ -46,16 +46,16 @@ class Settled:
 def judge(
     case: Case, outputs: tuple[Any, ...], arrays: Arrays, expected: Expectation, declares: Declaration
 ) -> Verdict:
-    """Hold the outputs of a target on the arrays of a case against the expectation."""
+    """Compare the outputs of a target on the arrays of a case with the expectation."""
     return judge_settled(case, outputs, settle(case, arrays, expected, declares), declares)
 
 
 @undisturbed
 def settle(case: Case, arrays: Arrays, expected: Expectation, declares: Declaration) -> Settled:
-    """The exact results, each with the bound that its elements are held to.
+    """The exact results, each with the bound for its elements.
 
-    That is the bound of the arithmetic with the rounding of storage on top; 0 where the result is not finite, for it
-    must be the same then; NaN where there is no verdict.
+    That is the bound of the arithmetic with the rounding of storage on top; 0 where the result is not finite, because
+    the answer must be the same then; NaN where there is no verdict.
     """
     results = tuple(None if pair is None else (pair[0], _bound(case, *pair, declares)) for pair in expected)
     return Settled(results, may_spread(arrays.values(), declares))
@@ -68,7 +68,7 @@ def may_spread(arrays: Iterable[Array | None], declares: Declaration) -> bool:
 
 @undisturbed
 def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, declares: Declaration) -> Verdict:
-    """Hold the outputs of a target against exact results and their bounds, from `settle`."""
+    """Compare the outputs of a target with exact results and their bounds, from `settle`."""
     names, function = tuple(case.result_shapes), case.function
     if len(outputs) != len(expected.results):
         return _wrong("structure", "", f"{len(names)} results {names}", str(len(outputs)), function)

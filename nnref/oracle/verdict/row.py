@@ -127,7 +127,7 @@ class Result:
     Attributes
     ----------
     cases : how many were judged
-    without_verdict : of these, passing ones in which no value was judged, for there is none, or no bound
+    without_verdict : of these, passing ones without a judged value, because there is no value or no bound
     margins : |got − exact| / bound of the passing cases that have a bound, the largest element of each
     failures : distinct ones, each at its smallest case, wrong values of plain data first
     known : reason of a known deviation -> [cases that deviate, cases that match and pass]
@@ -193,7 +193,7 @@ class Result:
 
     @property
     def why_not(self) -> str:
-        """Why a row is neither passed nor failed, where it is not for a known deviation or a missing function."""
+        """Why a row is neither passed nor failed, if it has neither a known deviation nor a missing function."""
         reasons = "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(self.unsupported.items()))
         return reasons or ("no value could be judged" if self.cases else "there are no such cases")
 
