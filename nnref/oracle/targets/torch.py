@@ -85,6 +85,9 @@ def _depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, **options:
 
 def _conv_transpose2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: Pads, **options: Any) -> Tensor:
     (top, bottom), (left, right) = padding
+    reach = [d * (k - 1) for d, k in zip(options["dilation"], weight.shape[2:], strict=True)]
+    if weight.requires_grad and any(extra > r for extra, r in zip(options["output_padding"], reach, strict=True)):
+        raise Unsupported("the gradient corrupts the heap if output_padding is beyond the kernel: finding torch-9")
     if top == bottom and left == right:
         return F.conv_transpose2d(x, weight, bias, padding=(top, left), **options)
     y = F.conv_transpose2d(x, weight, bias, **options)
