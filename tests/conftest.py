@@ -4,7 +4,9 @@ No deadline and no check of speed: a run over exact numbers on a busy machine is
 """
 
 import os
+import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
@@ -13,3 +15,11 @@ settings.register_profile("dev", max_examples=30, **COMMON)
 settings.register_profile("ci", max_examples=100, derandomize=True, **COMMON)
 settings.register_profile("thorough", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("NNREF_HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def interruptible():
+    """What a test starts can be interrupted, also where a shell lets its background jobs ignore that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -186,6 +186,7 @@ def relu(x):
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_signal_ends_the_children_and_keeps_the_finished_rows(tmp_path, number, status, jobs):
@@ -200,7 +201,10 @@ def test_a_signal_ends_the_children_and_keeps_the_finished_rows(tmp_path, number
         time.sleep(0.05)
     children = children_of(running.pid)
     running.send_signal(number)
-    _, said = running.communicate(timeout=30)
+    try:
+        _, said = running.communicate(timeout=30)
+    finally:
+        running.kill()
     assert running.returncode == status
     assert b"Traceback" not in said
     assert children

@@ -309,6 +309,7 @@ with ThreadPoolExecutor(2) as executor:
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("where", ["here", "pool"])
 def test_an_interrupt_ends_the_children(path, where):
     """Of a campaign whose target hangs, and has a time limit of ten minutes."""
@@ -316,7 +317,10 @@ def test_an_interrupt_ends_the_children(path, where):
     children = wait_for_children(parent.pid)
     time.sleep(2)
     parent.send_signal(signal.SIGINT)
-    _, said = parent.communicate(timeout=20)
+    try:
+        _, said = parent.communicate(timeout=20)
+    finally:
+        parent.kill()
     assert b"KeyboardInterrupt" in said
     assert children
     assert not any(map(alive, children))
