@@ -76,7 +76,9 @@ def _backward(function: Callable[..., Tensor], offered: int | None = None) -> Ca
 
 def _conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: Pads, **options: Any) -> Tensor:
     x, symmetric = _padded(x, padding)
-    return F.conv2d(x, weight, bias, padding=symmetric, **options)
+    y = F.conv2d(x, weight, bias, padding=symmetric, **options)
+    _expect_fitting_buffer(x, weight, larger=x, smaller=y, padding=symmetric, **options)
+    return y
 
 
 def _depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, **options: Any) -> Tensor:
@@ -85,13 +87,41 @@ def _depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, **options:
 
 def _conv_transpose2d(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: Pads, **options: Any) -> Tensor:
     (top, bottom), (left, right) = padding
-    reach = [d * (k - 1) for d, k in zip(options["dilation"], weight.shape[2:], strict=True)]
-    if weight.requires_grad and any(extra > r for extra, r in zip(options["output_padding"], reach, strict=True)):
-        raise Unsupported("the gradient corrupts the heap if output_padding is beyond the kernel: finding torch-9")
-    if top == bottom and left == right:
-        return F.conv_transpose2d(x, weight, bias, padding=(top, left), **options)
-    y = F.conv_transpose2d(x, weight, bias, **options)
+    symmetric = (top, left) if top == bottom and left == right else (0, 0)
+    y = F.conv_transpose2d(x, weight, bias, padding=symmetric, **options)
+    _expect_fitting_buffer(x, weight, larger=y, smaller=x, padding=symmetric, **options)
+    if (top, left) == (bottom, right):
+        return y
     return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+
+
+def _expect_fitting_buffer(
+    x: Tensor,
+    weight: Tensor,
+    *,
+    larger: Tensor,
+    smaller: Tensor,
+    stride: Pair,
+    padding: Pair,
+    groups: int,
+    **others: Any,
+) -> None:
+    """Refuse a gradient of which oneDNN copies every stride-th pixel of the larger image into too small a buffer."""
+    copied = larger.shape[2:] == (smaller.shape[2] * stride[0], smaller.shape[3] * stride[1])
+    pointwise = weight.shape[2:] == (1, 1) and stride != (1, 1) and padding == (0, 0) and groups == 1
+    narrow = weight.dtype == torch.float32 and larger.shape[1] < 16 and (len(x) > 1 or x.numel() > 20480)
+    if weight.requires_grad and narrow and pointwise and copied and (_channels_last(x) or _channels_last(weight)):
+        raise Unsupported("the gradient of a strided 1x1 kernel is written out of bounds: finding torch-9")
+
+
+def _channels_last(tensor: Tensor) -> bool:
+    """Whether torch's convolutions take the strides for those of channels last."""
+    least = 1
+    for axis in (1, 3, 2, 0):
+        if tensor.stride(axis) < least or (axis == 0 and least == tensor.stride(1)):
+            return False
+        least = tensor.stride(axis) * max(tensor.shape[axis], 1)
+    return True
 
 
 def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = None) -> tuple[Tensor, Pair]:
