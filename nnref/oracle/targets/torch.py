@@ -134,7 +134,7 @@ def _padded(x: Tensor, padding: Pads, fill: float = 0.0, largest: Pair | None = 
 
 
 def _batch_norm2d(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, *, eps: float) -> Tensor:
-    _expect_contiguous(x, gamma)
+    _expect_contiguous(x, gamma, mean, var)
     return F.batch_norm(x, mean, var, gamma, beta, training=False, eps=eps)
 
 
@@ -145,22 +145,30 @@ def _batch_norm2d_train(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float) -
     return F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
 
 
-def _expect_contiguous(x: Tensor, gamma: Tensor) -> None:
-    if gamma.requires_grad and not gamma.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
-        raise Unsupported("the gradient of batch norm reads a strided weight as a contiguous one: finding torch-7")
+def _expect_contiguous(x: Tensor, gamma: Tensor, *statistics: Tensor) -> None:
+    strided = not all(parameter.is_contiguous() for parameter in (gamma, *statistics))
+    if x.requires_grad and strided and x.is_contiguous(memory_format=torch.channels_last):
+        raise Unsupported("the gradient of batch norm reads a strided parameter as a contiguous one: finding torch-7")
 
 
-def _with_usual_strides(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """The gradient of batch norm, unless dy has strides that torch takes for those of another memory format."""
+def _in_one_order(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradient of batch norm, unless torch takes the order of pixels in dy for that in x."""
 
     def checked(dy: Array, x: Array, *arrays: Array | None, **options: Any) -> Any:
-        cotangent, last = _tensor(dy), torch.channels_last
-        unusual = cotangent.stride() != cotangent.clone(memory_format=last).stride()
-        if unusual and cotangent.is_contiguous(memory_format=last) and not _tensor(x).is_contiguous(memory_format=last):
+        cotangent, image = _tensor(dy), _tensor(x)
+        first, second = _orders(cotangent), _orders(image)
+        opposed = len(first) == len(second) == 1 and first != second
+        if opposed and _channels_last(cotangent) == _channels_last(image):
             raise Unsupported("the gradient of batch norm mistakes the order of pixels in dy: finding torch-8")
         return backward(dy, x, *arrays, **options)
 
     return checked
+
+
+def _orders(tensor: Tensor) -> set[str]:
+    """The orders in which the numbers of an image stand without gaps in memory."""
+    orders = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
+    return {name for name, order in orders.items() if tensor.is_contiguous(memory_format=order)}
 
 
 def _avg_pool2d(
@@ -209,8 +217,8 @@ conv2d, conv2d_backward = _forward(_conv2d), _backward(_conv2d)
 depthwise_conv2d, depthwise_conv2d_backward = _forward(_depthwise_conv2d), _backward(_depthwise_conv2d)
 conv_transpose2d, conv_transpose2d_backward = _forward(_conv_transpose2d), _backward(_conv_transpose2d)
 batch_norm2d, batch_norm2d_train = _forward(_batch_norm2d), _forward(_batch_norm2d_train)
-batch_norm2d_backward = _with_usual_strides(_backward(_batch_norm2d, offered=3))
-batch_norm2d_train_backward = _with_usual_strides(_backward(_batch_norm2d_train))
+batch_norm2d_backward = _in_one_order(_backward(_batch_norm2d, offered=3))
+batch_norm2d_train_backward = _in_one_order(_backward(_batch_norm2d_train))
 avg_pool2d, avg_pool2d_backward = _forward(_avg_pool2d), _backward(_avg_pool2d)
 max_pool2d, max_pool2d_backward = _forward(_max_pool2d), _backward(_max_pool2d)
 global_avg_pool2d, global_avg_pool2d_backward = _forward(_global_avg_pool2d), _backward(_global_avg_pool2d)
