@@ -59,7 +59,7 @@ def _repeated(case: Case, target: Any, args: argparse.Namespace) -> int:
     finding = None if isinstance(verdict, str) else verdict.finding
     side = side_by_side(case, function, tester.declares)
     if args.snippet:
-        print(snippet(case, side, finding), end="")
+        print(snippet(case, side, finding, function=function), end="")
     else:
         said = f"not supported: {verdict}" if isinstance(verdict, str) else finding.message if finding else "passed"
         _print(Console(), case, side, said)

@@ -1,6 +1,7 @@
 """The oracle: it compares any implementation with the reference, within derived bounds, and shrinks each failure.
 
     oracle.check("conv2d", forward=mine, backward=mine_backward)    raises Disagreement at the smallest failing case
+    oracle.check("conv2d", oracle.adapt(mine))                      the same for a kernel that has fewer options
     oracle.conform(target).ok                                       a report over all operations of a target
 
 Data flows one way through the folders. A `Case` of one of the `operations` comes from `cases`, and its arrays from
@@ -22,6 +23,7 @@ from .expectation.declaration import Declaration
 from .findings import NOT_COMPUTED, Finding, Unsupported, Verdict
 from .operations import OPERATIONS
 from .report.report import Report
+from .targets.adapt import adapt
 from .verdict.deviations import Deviation, read_deviations
 from .verdict.row import Failure, Result
 
@@ -38,6 +40,7 @@ __all__ = [
     "Result",
     "Unsupported",
     "Verdict",
+    "adapt",
     "arrays_of",
     "cases",
     "check",

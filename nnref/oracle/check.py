@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import OptionError, refuse
@@ -13,6 +12,8 @@ from .report.script import snippet
 from .report.side_by_side import side_by_side
 from .report.telling import told
 from .search.search import search
+from .targets.adapt import Adapted
+from .targets.call import Function
 from .verdict.row import Failure, Result
 
 __all__ = ["Disagreement", "check"]
@@ -32,22 +33,22 @@ class Disagreement(AssertionError):
     snippet : a script that needs only NumPy and the function
     """
 
-    def __init__(self, failure: Failure, function: Callable[..., Any], declares: Declaration) -> None:
+    def __init__(self, failure: Failure, function: Function, declares: Declaration) -> None:
         case, finding = failure.case, failure.finding
         self.case, self.finding, self.descriptor = case, finding, str(case)
         self.hint = None if failure.hint is None else failure.hint.words
         side = side_by_side(case, function, declares)
         self.expected, self.bound, self.got = side.expected, side.bound, side.got
         self.margin = finding.margin
-        self.snippet = snippet(case, side, finding, failure.hint)
+        self.snippet = snippet(case, side, finding, failure.hint, function)
         super().__init__(told(failure))
 
 
 def check(
     op: str,
+    forward: Function | None = None,
+    backward: Function | None = None,
     *,
-    forward: Callable[..., Any] | None = None,
-    backward: Callable[..., Any] | None = None,
     dtype: str = "float32",
     max_examples: int = 200,
     seed: int = 0,
@@ -59,7 +60,8 @@ def check(
     ----------
     op : name of an operation, such as "conv2d"
     forward : called with the arrays by position and every option by keyword in canonical form (pairs; padding as pair
-        of pairs; an absent bias is None); returns an array, or a pair for a fold
+        of pairs; an absent bias is None); returns an array, or a pair for a fold. `adapt` makes one of a kernel that
+        has fewer options
     backward : the same with the cotangent dy first; returns a tuple of gradients in the order of the arrays
     dtype : "float16", "bfloat16", "float32" or "float64"
     max_examples : number of drawn cases per direction, beside all small geometries of a windowed operation
@@ -73,7 +75,7 @@ def check(
     Raises
     ------
     Disagreement : a result is wrong; it has the smallest such case.
-    OptionError : an argument is not one of the known values.
+    OptionError : an argument is not one of the known values, or an adapted kernel cannot be called for `op`.
 
     >>> import nnref
     >>> [result.status for result in check("relu", forward=nnref.relu, max_examples=20)]
@@ -87,6 +89,9 @@ def check(
     functions = {direction: function for direction, function in both.items() if function is not None}
     if not functions or set(functions) - set(OPERATIONS[op].directions):
         refuse(OptionError, "check", "directions", f"among {OPERATIONS[op].directions} of {op}", list(functions))
+    for direction, function in functions.items():
+        if isinstance(function, Adapted):
+            function.expect_callable(op, direction)
     results = []
     for direction, function in functions.items():
         given: dict[str, Any] = {"dtype": dtype, "declares": declares, "max_examples": max_examples, "seed": seed}

@@ -57,8 +57,7 @@ def arrays_of(case: Case) -> tuple[Arrays, dict[str, Any]]:
     options = operation.options(case.geometry)
     if case.mode in EXACT:
         _make_roots_exact(raw, arrays, options, case)
-    if operation.drawn_options is not None:
-        options = operation.drawn_options(raw, shapes) | options
+    options = {name: draw(raw, shapes) for name, draw in operation.drawn_options.items()} | options
     if case.mode == "one_hot":
         _one_hot(raw, arrays, "dy" if "dy" in arrays else "x")
     if case.mode == "special":

@@ -14,7 +14,7 @@ from typing import IO, Any
 from ...errors import OptionError
 from ..arrays.fill import arrays_of
 from ..cases.case import Case, parse
-from ..targets.call import CaseFunction, Function, call, case_function
+from ..targets.call import CaseFunction, Function, Written, call, case_function
 from ..text import brief
 from .call_log import CallLog
 from .task import Task, declaration_of, function_of, loaded, run_task, target_of
@@ -100,6 +100,10 @@ class _Logged(CaseFunction):
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.log.leave()
+
+    def written(self, case: Case, options: dict[str, Any]) -> Written:
+        """The call of the function itself."""
+        return self.function.written(case, options)
 
 
 def _once(task: Task, case: Case, logged: Callable[[Function], Function]) -> str:

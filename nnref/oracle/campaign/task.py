@@ -119,4 +119,4 @@ def _run(task: Task, advance: Callable[[int], None], logged: Callable[[Function]
 
 def _with_snippet(failure: Failure, function: Function, declares: Declaration) -> Failure:
     side = side_by_side(failure.case, function, declares)
-    return replace(failure, snippet=snippet(failure.case, side, failure.finding, failure.hint))
+    return replace(failure, snippet=snippet(failure.case, side, failure.finding, failure.hint, function))

@@ -11,10 +11,10 @@ from .operation import IMAGE, Operation, image, of_products, per_channel
 __all__ = ["ROWS"]
 
 
-def _classes(raw: Any, shapes: Any) -> dict[str, Any]:
+def _classes(raw: Any, shapes: Any) -> Any:
     """The target class of every sample: (N,) integers."""
     samples, classes = shapes["x"]
-    return {"target": raw.below(classes, (samples,))}
+    return raw.below(classes, (samples,))
 
 
 def _elementwise(name: str, **unusual: Any) -> Operation:
@@ -35,6 +35,6 @@ ROWS = (
         options=lambda g: {"reduction": "sum" if g["sum"][0] else "mean"},
         bounds=activations,
         unordered=True,
-        drawn_options=_classes,
+        drawn_options={"target": _classes},
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nnref
@@ -53,6 +53,10 @@ def _no_options(g: Geometry) -> dict[str, Any]:
     return {}
 
 
+def _least(g: Geometry) -> Geometry:
+    return {}
+
+
 def _no_quantum(g: Geometry, fine: float) -> float | None:
     return None
 
@@ -69,6 +73,7 @@ class Operation:
     output : geometry -> shape of the result; an extent is less than 1 if the operation does not accept the geometry
     bounds : module with the bounds of the function and of its gradient, under the same names
     options : geometry -> keyword arguments in canonical form
+    usual : geometry -> fields with which an option has the value that it has if it is left out, if not with the least
     quantum : geometry and step of the data -> a number such that every intermediate result of a correct implementation
         is a multiple of it; None if there is no such number, and then whole numbers have no zero tolerance
     results : geometry -> result name -> shape, if the forward function returns a tuple; None for a single "y"
@@ -79,7 +84,7 @@ class Operation:
     lowest : value that may fill a whole image: −∞ if the operation is defined there, otherwise 0
     special : geometry and direction -> those of "x", "dy" and "weight" in which a NaN or an infinity has one meaning
     whole_weight : geometry and direction -> whether every result depends on the whole weight and not on padding
-    drawn_options : random bits and shapes -> options that are arrays
+    drawn_options : options that are arrays -> function of random bits and shapes that draws them
     exact_data : function of random bits, arrays and options that changes them so that square roots are exact
     assemble : arrays by name and options -> the positional arguments that a target is called with instead
     run : how nnref computes the operation, if not by its function of that name
@@ -91,6 +96,7 @@ class Operation:
     output: Callable[[Geometry], Shape]
     bounds: Any
     options: Callable[[Geometry], dict[str, Any]] = _no_options
+    usual: Callable[[Geometry], Geometry] = _least
     quantum: Callable[[Geometry, float], float | None] = _no_quantum
     results: Callable[[Geometry], Shapes] | None = None
     forward_only: bool = False
@@ -100,7 +106,7 @@ class Operation:
     lowest: float = 0.0
     special: Callable[[Geometry, str], tuple[str, ...]] = lambda g, direction: MAY_BE_SPECIAL
     whole_weight: Callable[[Geometry, str], bool] = lambda g, direction: False
-    drawn_options: Callable[[Any, Shapes], dict[str, Any]] | None = None
+    drawn_options: Mapping[str, Callable[[Any, Shapes], Any]] = field(default_factory=dict)
     exact_data: Callable[[Any, dict[str, Any], dict[str, Any]], None] | None = None
     assemble: Callable[..., tuple[Any, ...]] | None = None
     run: Callable[..., Any] | None = None
@@ -116,6 +122,22 @@ class Operation:
             return all(extent > 0 for extent in self.output(geometry)[1:])
         except ShapeError:
             return False
+
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """The names of all options."""
+        return (*self.options(dict(self.least)), *self.drawn_options)
+
+    def neutral(self, geometry: Geometry) -> dict[str, Any]:
+        """The options that can be left out, each with the value that it has then: stride 1, no padding, one group.
+
+        >>> from nnref.oracle.operations import OPERATIONS
+        >>> OPERATIONS["max_pool2d"].neutral({"kernel": (3, 2)})["stride"]
+        (3, 2)
+        """
+        kept = {name: value for name, value in geometry.items() if name == "kernel"}
+        options = self.options({**self.least, **kept, **self.usual(geometry)})
+        return {name: value for name, value in options.items() if name != "kernel_size"}  # no size is neutral
 
     def arguments(self, names: Iterable[str], arrays: Sequence[Any], options: dict[str, Any]) -> Arguments:
         """The arguments of a target's function: positional ones and keywords."""

@@ -17,6 +17,7 @@ from ..arrays.layout import laid_out
 from ..cases.case import Case, layout_of
 from ..findings import EARLIER, Finding
 from ..float_state import ROUNDING, SUBNORMALS, undisturbed
+from ..targets.call import Function, Written, case_function
 from ..verdict.row import Hint
 from .side_by_side import SideBySide
 
@@ -38,14 +39,20 @@ def in_memory(array, memory, offset, strides):
 
 
 @undisturbed
-def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: Hint | None = None) -> str:
+def snippet(
+    case: Case,
+    side: SideBySide,
+    finding: Finding | None = None,
+    hint: Hint | None = None,
+    function: Function | None = None,
+) -> str:
     """A script that needs NumPy and the target alone: arrays, the call, and what must hold of its results.
 
     Asserted is what the finding is about, all values if there is none. Where the target is known to remember earlier
-    calls, one comes first.
+    calls, one comes first. With the `function`, the call of an adapted kernel is the kernel's own.
     """
-    earlier = [_Call(hint.before)] if hint and hint.before else []
-    calls = [*earlier, _Call(case)]
+    earlier = [_Call(hint.before, function)] if hint and hint.before else []
+    calls = [*earlier, _Call(case, function)]
     said = [str(case)]
     if finding:
         said.append(finding.message)
@@ -56,7 +63,7 @@ def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: 
         "import numpy as np",
         *(["import ml_dtypes"] if case.dtype == "bfloat16" else []),
         *(["from nnref.oracle.operations.networks import assembled"] if case.operation.assemble else []),
-        f"from your_package import {case.function}  # the function under test",
+        f"from your_package import {calls[-1].written.function}  # the function under test",
         *(IN_MEMORY.split("\n") if any(each.moved for each in calls) else [""]),
         *(line for each in earlier for line in (*each.arrays(), each.text(), "", "# and then the call that is wrong")),
         *calls[-1].arrays(),
@@ -68,9 +75,10 @@ def snippet(case: Case, side: SideBySide, finding: Finding | None = None, hint: 
 class _Call:
     """The call of a case, as source text."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, function: Function | None) -> None:
         self.case = case
         given, self._options = arrays_of(case)
+        self.written: Written = case_function(function or (lambda: None)).written(case, self._options)
         self._given = given | {name: value for name, value in self._options.items() if isinstance(value, np.ndarray)}
         self._values = {
             name: _in_layout(a, layout_of(case, name) if name in given else "contiguous")
@@ -97,13 +105,11 @@ class _Call:
         """The call itself."""
         if self.case.operation.assemble:
             return f"{self.case.function}(*assembled(arrays, {', '.join(f'{name}={name}' for name in self._options)}))"
-        arrays = [name for name in self._given if name not in self._options]
-        options = [f"{n}={n if isinstance(v, np.ndarray) else repr(v)}" for n, v in self._options.items()]
-        return f"{self.case.function}({', '.join([*arrays, *options])})"
+        return str(self.written)
 
     def result(self, name: str) -> str:
         """The result of a name."""
-        return "got" if self.results == "[got]" else f"got[{list(self.case.result_shapes).index(name)}]"
+        return "got" if self.results == "[got]" else f"got[{self.written.results.index(name)}]"
 
 
 def _assertions(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[str]:
@@ -126,6 +132,8 @@ def _assertions(call: _Call, side: SideBySide, finding: Finding | None) -> Itera
         yield "assert not any(np.may_share_memory(a, b) for a in returned for b in given)"
     else:
         yield got
+        if call.written.bare:
+            yield "got = got if isinstance(got, (tuple, list)) else (got,)"
         if kind == "value":
             yield from _values(call, side, finding)
         elif kind != "exception":
@@ -140,7 +148,7 @@ def _kinds(call: _Call, side: SideBySide, finding: Finding | None) -> Iterator[s
         yield f"assert (a.shape, a.dtype) == ({side.expected[finding.subject].shape}, {dtype}), (a.shape, a.dtype)"
         return
     kinds = [
-        f"({e.shape}, {dtype})" if (e := side.expected.get(n)) is not None else "None" for n in call.case.result_shapes
+        f"({e.shape}, {dtype})" if (e := side.expected.get(n)) is not None else "None" for n in call.written.results
     ]
     if call.results == "got":
         yield "assert isinstance(got, (tuple, list)), type(got)"

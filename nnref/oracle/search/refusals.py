@@ -61,6 +61,8 @@ FORMS: dict[str, Form] = {  # from what changes a case least
     "no output padding": _set("output_padding", 0, 0),
     "no ceil_mode": _set("ceil_mode", 0),
     "padding counted": _set("count_include_pad", 1),
+    "the mean": _set("sum", 0),
+    "the usual eps": _set("eps", 0),
     "a bias": _set("bias", 1),
     "no bias": _set("bias", 0),
     "padding of half the kernel": _narrow_padding,
@@ -69,6 +71,8 @@ FORMS: dict[str, Form] = {  # from what changes a case least
     "one filter for each channel": _set("M", 1),
     "no padding": _set("padding", 0, 0, 0, 0),
     "stride 1": _set("stride", 1, 1),
+    "the stride of a tiling": lambda g: g | {"stride": g["kernel"]} if "stride" in g else g,
+    **{f"a kernel of {size}": _set("kernel", size, size) for size in (3, 2, 1)},
 }
 
 

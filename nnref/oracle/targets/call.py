@@ -18,7 +18,7 @@ from ..cases.case import Case, layout_of
 from ..findings import NOT_COMPUTED, Finding, TargetDied, Unsupported
 from ..text import brief
 
-__all__ = ["Answer", "CaseFunction", "Function", "call", "case_function"]
+__all__ = ["Answer", "CaseFunction", "Function", "Variable", "Written", "call", "case_function", "plain_results"]
 
 TWISTER = 625 * 4  # bytes of the state of an MT19937: its key and position
 
@@ -32,12 +32,52 @@ class Answer:
     unsupported: str | None = None
 
 
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a script, which stands for its value."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        """The name."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Written:
+    """A call as a script writes it.
+
+    Attributes
+    ----------
+    function : the name of what is called
+    arguments : (keyword, or nothing by position; value or `Variable`)
+    results : names of the results, in order
+    bare : whether a single gradient may come without a tuple
+    """
+
+    function: str
+    arguments: tuple[tuple[str, Any], ...]
+    results: tuple[str, ...]
+    bare: bool = False
+
+    def __str__(self) -> str:
+        """The call as source text."""
+        words = (f"{keyword}={value!r}" if keyword else repr(value) for keyword, value in self.arguments)
+        return f"{self.function}({', '.join(words)})"
+
+
 class CaseFunction(ABC):
     """A target's function as the oracle calls it: it receives the case and returns a tuple of arrays."""
 
     @abstractmethod
     def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
         """The results, in order: arrays, None, or NOT_COMPUTED."""
+
+    def written(self, case: Case, options: dict[str, Any]) -> Written:
+        """The call of a case in a script, with the arrays and options in variables of their names."""
+        arrays = [("", Variable(name)) for name in case.shapes]
+        given = [(n, Variable(n) if isinstance(v, np.ndarray) else v) for n, v in options.items()]
+        return Written(case.function, (*arrays, *given), tuple(case.result_shapes))
 
     def __call__(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
         """The same as `of_case`."""
@@ -52,14 +92,18 @@ class _PlainFunction(CaseFunction):
 
     def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
         by_position, by_keyword = case.operation.arguments(case.shapes, arrays, options)
-        result = self.function(*by_position, **by_keyword)
-        if not case.returns_tuple:
-            return (_array("y", result),)
-        if not isinstance(result, tuple | list):
-            names = tuple(case.result_shapes)
-            what = f"a tuple of {len(names)} results {names}"
-            raise _NoResult(Finding("structure", "", case.function, what, type(result).__name__))
-        return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
+        return plain_results(case, self.function(*by_position, **by_keyword))
+
+
+def plain_results(case: Case, result: Any) -> tuple[Any, ...]:
+    """What a usual function has returned, as the results of a `CaseFunction`."""
+    if not case.returns_tuple:
+        return (_array("y", result),)
+    if not isinstance(result, tuple | list):
+        names = tuple(case.result_shapes)
+        what = f"a tuple of {len(names)} results {names}"
+        raise _NoResult(Finding("structure", "", case.function, what, type(result).__name__))
+    return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
 
 
 Function = Callable[..., Any] | CaseFunction
