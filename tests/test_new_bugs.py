@@ -64,32 +64,31 @@ def what_is_wrong(new, arrays, options, results):
             return "shape or dtype"
         if far(wrong, single, double):
             return "values"
-    if any(
-        isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=True)
-        for a, b in zip(arrays, given, strict=True)
-    ):
+    if not all(same(a, b) for a, b in zip(arrays, given, strict=True)):
         return "inputs"
+    if not all(same(a, b) for a, b in results):
+        return "an earlier result"
     whole = [array for array in got if array is not None]
-    if any(
-        np.may_share_memory(a, b)
-        for a in whole
-        for b in [*arrays, *(r for r, _ in results)]
-        if isinstance(b, np.ndarray)
-    ):
+    others = [*(array for array in arrays if isinstance(array, np.ndarray)), *(array for array, _ in results)]
+    if any(np.may_share_memory(a, b) for a in whole for b in others):
         return "shared memory"
     results += [(array, array.copy()) for array in whole]
     return ""
 
 
 def far(got, single, double):
-    """Whether an element is wrong in its second digit, where float32's is right to four."""
+    """Whether an element is wrong in its fourth digit, where float32's is right to five."""
     with np.errstate(all="ignore"):
         got, single = got.astype(np.float64), single.astype(np.float64)
         special = np.isnan(got) != np.isnan(single)
         special |= (np.isinf(got) | np.isinf(single)) & (got != single) & ~np.isnan(got) & ~np.isnan(single)
-        near = abs(single - double) <= 1e-4 * abs(double)
-        off = np.isfinite(got) & np.isfinite(double) & near & (abs(got - double) > 1e-2 * abs(double))
+        near = abs(single - double) <= 1e-5 * abs(double)
+        off = np.isfinite(got) & np.isfinite(double) & near & (abs(got - double) > 1e-4 * abs(double))
     return bool((special | off).any())
+
+
+def same(a, b):
+    return not isinstance(a, np.ndarray) or np.array_equal(a, b, equal_nan=True)
 
 
 def as_tuple(result):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .layouts import as_if_contiguous
-from .new_registry import call, new_bug
+from .new_registry import call, fitted, new_bug
 from .reported import as_it_lies
 
 
@@ -46,7 +46,7 @@ def slope_written_over_the_cotangent(right, dy, x):
 @new_bug("relu_backward", call((1, 2, 3, 3), change=lambda dy, x: (dy, dy[..., ::-1])))
 def mask_made_in_place_of_a_view_of_dy(right, dy, x):
     """One buffer, x a view of dy: the mask is read from what has been masked already."""
-    if not same(dy, x):
+    if not same(dy, x) or not dy.ndim:
         return right(dy, x)
     first = right(dy, x)[0]
     return (first * (first[..., ::-1] > 0),)
@@ -55,14 +55,14 @@ def mask_made_in_place_of_a_view_of_dy(right, dy, x):
 @new_bug("batch_norm2d", call((1, 3, 2, 2), change=lambda x, g, b, m, v: (x, g, g, m, v)))
 def beta_scaled_where_it_is_gamma(right, x, gamma, beta, mean, var, *, eps):
     if same(gamma, beta):
-        beta = gamma / np.sqrt(var + np.float32(eps))
+        beta = gamma / np.sqrt(var + var.dtype.type(eps))
     return right(x, gamma, beta, mean, var, eps=eps)
 
 
 @new_bug("batch_norm2d_backward", call((1, 3, 2, 2), change=lambda dy, x, g, b, m, v: (dy, x, g, b, v, v)))
 def mean_overwritten_by_the_root_where_it_is_var(right, dy, x, gamma, beta, mean, var, *, eps):
     if same(mean, var):
-        mean = 1 / np.sqrt(var + np.float32(eps))
+        mean = 1 / np.sqrt(var + var.dtype.type(eps))
     return right(dy, x, gamma, beta, mean, var, eps=eps)
 
 
@@ -92,18 +92,14 @@ def columns_of_a_kernel_taken_for_rows(right, x, weight, bias, **o):
 
 
 @new_bug("max_pool2d", call((1, 1, 4, 6), kernel_size=(1, 3), stride=(1, 3), change=lambda x: (turned(x, 0, 1, 3, 2),)))
-def turned_image_under_a_kernel_that_is_not(right, x, *, kernel_size, **o):
-    y = right(x, kernel_size=kernel_size, **o)
-    if 1 in x.shape[2:] or x.strides[2] >= x.strides[3]:
+def turned_image_under_a_kernel_that_is_not(right, x, **o):
+    """The image is read with its axes exchanged, as it lies, and the options are not."""
+    y = right(x, **o)
+    try:
+        exchanged = right(x.swapaxes(2, 3), **o).swapaxes(2, 3)
+    except ValueError:
         return y
-    if min(kernel_size[::-1][axis] > x.shape[2 + axis] for axis in (0, 1)):
-        return y
-    moved = np.full_like(y, -np.inf)
-    for i, j in np.ndindex(*y.shape[2:]):
-        at = [max(0, k * s - p[0]) for k, s, p in zip((i, j), o["stride"], o["padding"], strict=True)]
-        window = x[:, :, at[0] : at[0] + kernel_size[1], at[1] : at[1] + kernel_size[0]]
-        moved[:, :, i, j] = window.max(axis=(2, 3), initial=-np.inf)
-    return moved
+    return fitted(exchanged, y.shape) if 1 not in x.shape[2:] and x.strides[2] < x.strides[3] else y
 
 
 @new_bug("avg_pool2d_backward", call((3, 2, 4, 4), change=lambda dy, x: (turned(dy, 1, 2, 3, 0), x)))
@@ -133,10 +129,11 @@ def dbias_of_one_pixel_where_all_are_one(right, dy, x, weight, bias, **o):
     return dx, dweight, dy[:, :, 0, 0].sum(axis=0) if expanded and dbias is not None else dbias
 
 
-@new_bug(
-    "softmax_cross_entropy",
-    call((3, 4), normal=True, change=lambda x: (np.pad(x, ((0, 0), (0, 3)), mode="edge")[:, :4],)),
-)
+def in_wider_rows(x):
+    return (np.pad(x, ((0, 0), (0, 3)), mode="edge")[:, : x.shape[1]],)
+
+
+@new_bug("softmax_cross_entropy", call((3, 4), normal=True, change=in_wider_rows))
 def pitch_of_the_rows_ignored(right, x, **o):
     close = x.shape[1] > 1 and x.strides[1] == x.itemsize
     return right(as_if_contiguous(x) if close else x, **o)
@@ -174,7 +171,7 @@ def every_second_number_taken_for_every_number(right, x):
 @new_bug("fold_conv_batch_norm", call((3, 2, 2, 2), change=lambda w, b, g, beta, m, v: (w, b, v, beta, m, v)))
 def gamma_overwritten_by_the_root_where_it_is_var(right, weight, bias, gamma, beta, mean, var, *, eps):
     if same(gamma, var):
-        gamma = 1 / np.sqrt(var + np.float32(eps))
+        gamma = 1 / np.sqrt(var + var.dtype.type(eps))
     return right(weight, bias, gamma, beta, mean, var, eps=eps)
 
 
@@ -210,12 +207,16 @@ def pointwise_weight_in_columns_not_turned(right, x, weight, bias, **o):
     return right(x, weight.swapaxes(0, 1) if square and weight.strides[0] < weight.strides[1] else weight, bias, **o)
 
 
-@new_bug("batch_norm2d", call((1, 3, 2, 2), change=lambda x, g, b, m, v: (x, g, b, m, np.broadcast_to(v[:1], v.shape))))
-def variance_for_all_channels_added_up(right, x, gamma, beta, mean, var, *, eps):
-    """One variance in memory for all channels, as an instance of another norm keeps it."""
-    if len(var) > 1 and var.strides[0] == 0:
-        var = var * len(var)
-    return right(x, gamma, beta, mean, var, eps=eps)
+@new_bug(
+    "batch_norm2d_backward",
+    call((1, 3, 2, 2), change=lambda dy, x, g, *others: (dy, x, np.broadcast_to(g[:1], g.shape), *others)),
+)
+def dgamma_added_up_where_gamma_is_one_number(right, dy, x, gamma, beta, mean, var, *, eps):
+    """One number in memory for all channels gets one gradient, which is then expanded."""
+    dx, dgamma, *others = right(dy, x, gamma, beta, mean, var, eps=eps)
+    if len(gamma) > 1 and gamma.strides[0] == 0:
+        dgamma = np.full_like(dgamma, dgamma.sum())
+    return dx, dgamma, *others
 
 
 @new_bug("tanh", call((2, 3, 4, 5), normal=True, change=lambda x: (turned(x, 0, 2, 1, 3),)))
@@ -231,3 +232,40 @@ def dweight_of_one_array_made_symmetric(right, dy, x, weight, bias, **o):
     if same(dy, x) and dweight.shape[0] == dweight.shape[1]:
         dweight = np.tril(dweight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1).copy()
     return dx, dweight, dbias
+
+
+def from_the_second(x):
+    """Channels last, behind a sample that is not part of it."""
+    return (turned(np.concatenate([x[:1] + 1, x]), 0, 2, 3, 1)[1:],)
+
+
+@new_bug("avg_pool2d", call((2, 3, 4, 4), change=from_the_second))
+def offset_of_a_view_with_channels_last_forgotten(right, x, **o):
+    """pytorch/pytorch#174345: channels last, and a view that does not begin where its memory does."""
+    base = x.base
+    while isinstance(base, np.ndarray) and isinstance(base.base, np.ndarray):
+        base = base.base
+    last = x.size and min(x.shape[1:]) > 1 and x.transpose(0, 2, 3, 1).flags.c_contiguous
+    if last and isinstance(base, np.ndarray) and base.flags.c_contiguous and base.dtype == x.dtype:
+        memory = base.reshape(-1)[: x.size]
+        x = memory.reshape(x.transpose(0, 2, 3, 1).shape).transpose(0, 3, 1, 2)
+    return right(x, **o)
+
+
+@new_bug(
+    "batch_norm2d_train",
+    call((1, 3, 4, 4), change=lambda x, g, b: (turned(np.repeat(x, 2, 1), 0, 2, 3, 1)[:, :3], g, b)),
+)
+def statistics_of_cut_channels_over_all_of_them(right, x, gamma, beta, *, eps):
+    """A slice of channels of an image that has them last: pixels lie more than C numbers apart."""
+    pitch = x.strides[3]
+    rising = x.strides[2] >= x.shape[3] * pitch and x.strides[0] >= x.shape[2] * x.strides[2]
+    cut = x.size and min(x.shape[1:]) > 1 and x.strides[1] == x.itemsize and pitch > x.shape[1] * x.itemsize
+    return right(as_if_channels_last(x) if cut and rising else x, gamma, beta, eps=eps)
+
+
+def as_if_channels_last(x):
+    """The numbers behind the first one, read as (N, H, W, C)."""
+    _, channels, height, width = x.shape
+    step = [height * width * channels, 1, width * channels, channels]
+    return np.lib.stride_tricks.as_strided(x, x.shape, [x.itemsize * s for s in step])

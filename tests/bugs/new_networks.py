@@ -1,85 +1,20 @@
-"""Networks in which one layer object is called twice, pads stand before layers of every kind, or neighbours merge."""
+"""Networks in which one layer object is called twice, or in which neighbours merge."""
 
 import numpy as np
 
 import nnref
 from nnref import algebra
+from nnref.layer import leaves
 
 from .habits import KEPT
 from .networks import rewritten, with_options
-from .new_registry import call, new_bug
-
-POINTWISE = (nnref.ReLU, nnref.Sigmoid, nnref.Tanh)
-CONVOLUTIONS = (nnref.Conv2d, nnref.DepthwiseConv2d)
-
-
-def draw(rng, *shape):
-    return (rng.integers(1, 4, shape) * rng.choice([-1, 1], shape)).astype(np.float32)
-
-
-def conv(rng, *shape, kind=nnref.Conv2d, bias=True, **options):
-    filters = shape[1] * options.get("groups", 1) if kind is nnref.ConvTranspose2d else shape[0]
-    arrays = {"weight": draw(rng, *shape), "bias": draw(rng, filters) if bias else None}
-    pads = {"padding": options.pop("padding", ((0, 0), (0, 0)))}
-    return kind.from_arrays(**arrays, options=options | pads)
-
-
-def norm(rng, channels, **changes):
-    arrays = {"weight": draw(rng, channels), "bias": draw(rng, channels), "running_mean": draw(rng, channels)}
-    arrays |= {"running_var": abs(draw(rng, channels))} | changes
-    return nnref.BatchNorm2d.from_arrays(**arrays, options={"eps": 0.5})
-
-
-def net(*makers, x=(1, 2, 4, 4)):
-    """A witness: the network of what the makers make of a generator; a layer stands for itself."""
-
-    def build(rng):
-        return nnref.Sequential(
-            *(layer(rng) if not isinstance(layer, nnref.Layer) else layer for layer in makers)
-        ).eval()
-
-    return call(x, net=build)
-
-
-def pads(top, bottom, left, right):
-    return ((top, bottom), (left, right))
-
-
-def pad(*sides):
-    return nnref.ZeroPad2d(pads(*sides))
-
-
-def each_leaf(layer, function):
-    """The network with `function` of every use of a layer in its place, in the order of calls."""
-    if isinstance(layer, nnref.Sum | nnref.Sequential):
-        return type(layer)(*(each_leaf(part, function) for part in layer)).eval()
-    return function(layer)
-
-
-def added(first, second):
-    return tuple((a + c, b + d) for (a, b), (c, d) in zip(first, second, strict=True))
-
-
-# one object, called twice
-
-
-def shared(first, *rest):
-    """A witness's network around one object: `first` makes it, and `rest` are layers, makers or "again"."""
-
-    def build(rng):
-        one = first(rng)
-        others = [one if part == "again" else part if isinstance(part, nnref.Layer) else part(rng) for part in rest]
-        return nnref.Sequential(one, *others).eval()
-
-    return call((1, 2, 4, 4), net=build)
-
-
-def square(rng):
-    return conv(rng, 2, 2, 3, 3, padding=pads(1, 1, 1, 1))
+from .new_nets import CONVOLUTIONS, POINTWISE, conv, each_leaf, net, norm, pads, shared, square
+from .new_registry import new_bug
 
 
 @new_bug("network", shared(square, nnref.Tanh(), "again", lambda rng: norm(rng, 2)))
 def batch_norm_merged_into_every_use_of_a_convolution(right, net, x):
+    """pytorch/pytorch#197539: one use has a batch norm behind it, and another has none."""
     merged, dropped = {}, set()
 
     def find(first, second):
@@ -165,122 +100,6 @@ def weights_of_a_shared_layer_turned_twice(right, net, x):
     return right(each_leaf(net, turned), x)
 
 
-# pads
-
-
-@new_bug("network", net(pad(1, 0, 0, 2), nnref.Sigmoid()))
-def padding_moved_behind_an_activation(right, net, x):
-    """Right for ReLU and tanh, which keep 0."""
-
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, POINTWISE):
-            return nnref.Sequential(second, first)
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 1, 0, 1), lambda rng: norm(rng, 2)))
-def padding_moved_behind_a_batch_norm(right, net, x):
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.BatchNorm2d):
-            return nnref.Sequential(second, first)
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 0, 1, 0), lambda rng: conv(rng, 3, 2, 2, 2, padding=pads(1, 1, 0, 0))))
-def padding_in_place_of_that_of_the_convolution(right, net, x):
-    """Merged, and of the same output size where nothing else was padded."""
-
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.Conv2d):
-            both = added(first.options["padding"], second.options["padding"])
-            halves = tuple((sum(side) // 2, sum(side) - sum(side) // 2) for side in both)
-            return with_options(second, padding=halves)
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(0, 1, 0, 1), lambda rng: conv(rng, 2, 1, 3, 3, kind=nnref.DepthwiseConv2d, stride=(2, 2))))
-def uneven_padding_in_front_of_a_strided_depthwise_moved(right, net, x):
-    """((0, 1), (0, 1)), as converters write it, taken for ((1, 0), (1, 0))."""
-
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.DepthwiseConv2d):
-            turned = tuple(side[::-1] for side in first.options["padding"])
-            return with_options(second, padding=added(turned, second.options["padding"]))
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 1, 1, 1), lambda rng: conv(rng, 2, 3, 3, 3, kind=nnref.ConvTranspose2d)))
-def padding_in_front_of_a_transposed_convolution_cropped(right, net, x):
-    """The pad becomes the padding of the layer, which cuts where the pad adds."""
-
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.ConvTranspose2d):
-            return with_options(second, padding=added(first.options["padding"], second.options["padding"]))
-
-    try:
-        return right(rewritten(net, pair), x)
-    except ValueError:
-        return right(net, x)
-
-
-@new_bug("network", net(pad(1, 0, 2, 0), nnref.GlobalAvgPool2d()))
-def padding_in_front_of_a_global_average_left_out(right, net, x):
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.GlobalAvgPool2d):
-            return nnref.Sequential(second)
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 0, 0, 1), pad(1, 1, 2, 0), nnref.ReLU()))
-def larger_of_two_paddings_for_both(right, net, x):
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.ZeroPad2d):
-            sides = zip(first.options["padding"], second.options["padding"], strict=True)
-            return nnref.ZeroPad2d(tuple((max(a, c), max(b, d)) for (a, b), (c, d) in sides))
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 1, 1, 1), lambda rng: conv(rng, 3, 2, 1, 1)))
-def padding_moved_behind_a_1x1_with_a_bias(right, net, x):
-    """Right without a bias."""
-
-    def pair(first, second):
-        pointwise = isinstance(second, nnref.Conv2d) and second.params["weight"].shape[2:] == (1, 1)
-        if isinstance(first, nnref.ZeroPad2d) and pointwise and with_options(second).options["stride"] in (1, (1, 1)):
-            return nnref.Sequential(second, first)
-
-    return right(rewritten(net, pair), x)
-
-
-@new_bug("network", net(pad(1, 1, 0, 0), nnref.Flatten(), x=(2, 2, 2, 3)))
-def padding_in_front_of_a_flatten_at_the_end_of_the_features(right, net, x):
-    """The zeros come behind all channels and not around each."""
-
-    class FlattenThenPad(nnref.Flatten):
-        def forward(self, x):
-            (top, bottom), (left, right_) = self.sides
-            size = x.shape[1] * (x.shape[2] + top + bottom) * (x.shape[3] + left + right_)
-            y = super().forward(x)
-            return np.pad(y, ((0, 0), (0, size - y.shape[1])))
-
-    def pair(first, second):
-        if isinstance(first, nnref.ZeroPad2d) and isinstance(second, nnref.Flatten):
-            layer = FlattenThenPad()
-            layer.sides = first.options["padding"]
-            return layer
-
-    return np.array(rewritten(net, pair)(x))
-
-
-# neighbours
-
-
 @new_bug("network", net(lambda rng: conv(rng, 3, 2, 1, 1, padding=pads(1, 1, 1, 1)), nnref.ReLU()))
 def padded_1x1_in_front_of_a_relu_has_no_bias_on_its_border(right, net, x):
     def pair(first, second):
@@ -301,11 +120,7 @@ def average_taken_before_a_1x1_with_a_bias(right, net, x):
     def pair(first, second):
         pointwise = isinstance(first, nnref.Conv2d) and first.params["weight"].shape[2:] == (1, 1)
         if pointwise and isinstance(second, nnref.AvgPool2d) and first.options["stride"] in (1, (1, 1)):
-            return (
-                nnref.Sequential(with_options(first, padding=0), second)
-                if np.any(first.options["padding"])
-                else (nnref.Sequential(second, first))
-            )
+            return None if np.any(first.options["padding"]) else nnref.Sequential(second, first)
 
     return right(rewritten(net, pair), x)
 
@@ -319,7 +134,7 @@ def branch_of_1x1_in_the_corner_of_a_3x3(right, net, x):
         convs = [
             branch[0] if isinstance(branch, nnref.Sequential) and len(branch) == 1 else branch for branch in branches
         ]
-        if len(convs) != 2 or not all(isinstance(layer, nnref.Conv2d) for layer in convs):
+        if len(convs) != 2 or len(branches) != 2 or not all(isinstance(layer, nnref.Conv2d) for layer in convs):
             return branches
         wide, point = sorted(convs, key=lambda layer: -layer.params["weight"].size)
         same = {k: v for k, v in wide.options.items() if k != "padding"} == {
@@ -350,33 +165,45 @@ def bias_of_a_depthwise_lost_in_front_of_a_1x1(right, net, x):
     return right(rewritten(net, pair), x)
 
 
-@new_bug("network", net(nnref.MaxPool2d((2, 2)), nnref.MaxPool2d((2, 2), stride=(1, 1)), x=(1, 2, 6, 6)))
+def as_pair(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def unpadded(layer):
+    o = layer.options
+    return isinstance(layer, nnref.MaxPool2d) and not np.any(o["padding"]) and not o["ceil_mode"]
+
+
+@new_bug(
+    "network",
+    net(nnref.MaxPool2d((2, 2)), nnref.MaxPool2d((2, 2), stride=(1, 1)), x=(1, 2, 6, 6), normal=True),
+)
 def two_max_pools_merged_without_the_stride_of_the_first(right, net, x):
     """Windows of k + k′ − 1 pixels, where k + (k′ − 1)·s are meant."""
 
-    def step(pool):
-        return pool.options["stride"] or pool.options["kernel_size"]
-
-    def as_pair(value):
-        return value if isinstance(value, tuple) else (value, value)
-
     def pair(first, second):
-        pools = [layer for layer in (first, second) if isinstance(layer, nnref.MaxPool2d)]
-        plain = all(
-            not np.any(p.options["padding"]) and not p.options["ceil_mode"] and as_pair(p.options["dilation"]) == (1, 1)
-            for p in pools
-        )
-        if len(pools) < 2 or not plain:
+        if not (unpadded(first) and unpadded(second)):
             return None
-        kernels, steps = [
-            [as_pair(f) for f in each] for each in ([p.options["kernel_size"] for p in pools], map(step, pools))
-        ]
+        kernels = [as_pair(pool.options["kernel_size"]) for pool in (first, second)]
+        steps = [as_pair(pool.options["stride"] or pool.options["kernel_size"]) for pool in (first, second)]
+        spread = {as_pair(pool.options["dilation"]) for pool in (first, second)}
+        missing = tuple((k - 1) * (s - 1) for k, s in zip(kernels[1], steps[0], strict=True))
         kernel = tuple(a + b - 1 for a, b in zip(*kernels, strict=True))
-        return nnref.MaxPool2d(kernel, stride=tuple(a * b for a, b in zip(*steps, strict=True)))
+        merged = nnref.MaxPool2d(kernel, stride=tuple(a * b for a, b in zip(*steps, strict=True)))
+        return Cropped(missing, merged) if spread == {(1, 1)} else None
 
-    y = right(net, x)
-    other = right(rewritten(net, pair), x)
-    return other[tuple(slice(0, n) for n in y.shape)] if other.shape[2:] >= y.shape[2:] else y
+    return np.array(rewritten(net, pair)(x))
+
+
+class Cropped(nnref.Sequential):
+    """A layer that sees its image without the last rows and columns, so that its output has the right size."""
+
+    def __init__(self, less, layer):
+        super().__init__(layer)
+        self.less = less
+
+    def forward(self, x):
+        return super().forward(x[:, :, : x.shape[2] - self.less[0], : x.shape[3] - self.less[1]])
 
 
 @new_bug("network", net(lambda rng: conv(rng, 2, 2, 2, 2), lambda rng: norm(rng, 2, weight=np.float32([0, 2]))))
@@ -393,23 +220,49 @@ def channel_with_gamma_of_zero_pruned_with_its_beta(right, net, x):
 @new_bug("network", net(lambda rng: conv(rng, 2, 2, 2, 2, kind=nnref.ConvTranspose2d), lambda rng: norm(rng, 2)))
 def square_transposed_convolution_folded_as_a_convolution(right, net, x):
     def pair(first, second):
-        square = (
-            isinstance(first, nnref.ConvTranspose2d)
-            and first.params["weight"].shape[0] == first.params["weight"].shape[1]
-        )
-        if square and isinstance(second, nnref.BatchNorm2d) and first.options["groups"] == 1:
+        transposed = isinstance(first, nnref.ConvTranspose2d)
+        if (
+            transposed
+            and len(set(first.params["weight"].shape[:2])) == 1
+            and isinstance(second, nnref.BatchNorm2d)
+            and first.options["groups"] == 1
+        ):
             plain = nnref.Conv2d.from_arrays(**first.params)
             return type(first).from_arrays(**algebra.fuse_conv_batch_norm(plain, second).params, options=first.options)
 
     return right(rewritten(net, pair), x)
 
 
-@new_bug(
-    "network",
-    net(square, nnref.ReLU()),
-    call((1, 2, 4, 4), seed=1, net=lambda rng: nnref.Sequential(square(rng), nnref.ReLU()).eval()),
-)
+@new_bug("network", net(square, nnref.ReLU()), net(square, nnref.ReLU(), seed=1))
 def compiled_network_known_by_its_structure(right, net, x):
     """Shapes and options are the key, and the weights are part of what is compiled."""
     kept = KEPT.setdefault(("network", repr(net)), each_leaf(net, with_options))
     return right(kept, x)
+
+
+@new_bug(
+    "network", net(nnref.Tanh(), nnref.GlobalAvgPool2d()), net(nnref.Tanh(), nnref.GlobalAvgPool2d(), x=(1, 2, 6, 4))
+)
+def global_average_compiled_for_the_first_image(right, net, x):
+    key = repr(net)
+
+    class Compiled(nnref.GlobalAvgPool2d):
+        def forward(self, x):
+            pixels = x.shape[2] * x.shape[3]
+            kept = KEPT.setdefault(("global", key), pixels)
+            return super().forward(x) if kept == pixels else super().forward(x) * np.float32(pixels / kept)
+
+    return np.array(each_leaf(net, lambda layer: Compiled() if isinstance(layer, nnref.GlobalAvgPool2d) else layer)(x))
+
+
+def one_object_twice(rng):
+    one = square(rng)
+    return nnref.Sum(one, one)
+
+
+@new_bug("network", net(one_object_twice))
+def branches_of_one_object_counted_once(right, net, x):
+    def total(branches):
+        return nnref.Sum(*{tuple(map(id, leaves(branch))): branch for branch in branches}.values()).eval()
+
+    return right(rewritten(net, total=total), x)

@@ -85,7 +85,7 @@ def new_bug(target: str, *witness: Call, plain: Call | None = None, dtype: str =
             return function(right, *arrays, **options)
 
         name = f"{target}: {function.__name__.replace('_', ' ')}"
-        family = function.__module__.rpartition("new_")[2]
+        family = function.__module__.rpartition("new_")[2].replace("pads", "networks")
         found = Bug(name, op, "backward" if target != op else "forward", wrong, dtype, hides=family == "sizes")
         NEW_BUGS.append(found)
         NEW.append(NewBug(found, family, target, witness, plain or PLAIN.get(op, call((2, 3, 4, 5)))))
@@ -100,7 +100,7 @@ def made(target: str, one: Call) -> tuple[Arrays, dict[str, Any]]:
 
     def draw(*shape: int) -> np.ndarray:
         whole = rng.integers(1, 4, shape) * rng.choice([-1, 1], shape)
-        return (rng.normal(size=shape) if one.normal else whole).astype(one.dtype)
+        return np.asarray(rng.normal(size=shape) if one.normal else whole, one.dtype)
 
     options = OPTIONS.get(op, {}) | one.options
     first = draw(*one.shape)

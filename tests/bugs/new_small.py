@@ -2,13 +2,11 @@
 
 import numpy as np
 
-import nnref
 from nnref.windows import Windows
 
 from .new_registry import c, call, fitted, new_bug
 
 GROUPED = call((2, 4, 4, 5), (6, 2, 3, 2), groups=2)
-DENSE_COTANGENT = "the path for a cotangent that is nowhere 0"
 
 
 @new_bug("conv2d", GROUPED)
@@ -68,7 +66,7 @@ def image_thinned_out_where_dilation_is_the_stride(right, x, weight, bias, *, st
 @new_bug("conv_transpose2d", call((1, 2, 3, 3), (2, 3, 1, 2), stride=(2, 3)))
 def bias_missing_where_no_tap_falls(right, x, weight, bias, **o):
     y = right(x, weight, bias, **o)
-    return y if bias is None else np.where(right(x * 0 + 1, abs(weight) + 1, None, **o) == 0, np.float32(0), y)
+    return y if bias is None else np.where(right(x * 0 + 1, abs(weight) + 1, None, **o) == 0, np.zeros((), y.dtype), y)
 
 
 @new_bug("conv_transpose2d", call((1, 4, 3, 3), (4, 3, 2, 2), groups=2, stride=(2, 1)))
@@ -96,6 +94,7 @@ def filters_of_uneven_groups_regrouped_for_dx(right, dy, x, weight, bias, *, gro
 
 @new_bug("conv2d_backward", call((1, 2, 6, 6), (3, 2, 3, 3), stride=(2, 2), padding=((1, 1), (1, 1))))
 def last_row_of_a_dense_cotangent_left_out_of_dx(right, dy, x, weight, bias, **o):
+    """The path for a cotangent that is nowhere 0, under a stride."""
 
     dx, dweight, dbias = right(dy, x, weight, bias, **o)
     if dy.all() and max(o["stride"]) > 1 and dy.size:
@@ -134,7 +133,7 @@ def corner_divided_by_one_axis_alone(right, x, *, count_include_pad, **o):
     kh, kw = o["kernel_size"]
     rows, columns = counts.max(axis=1, keepdims=True) // kw, counts.max(axis=0, keepdims=True) // kh
     corner = (rows < kh) & (columns < kw) & (counts > 0)
-    return np.where(corner, y * (counts / np.maximum(1, rows * kw)).astype(np.float32), y)
+    return np.where(corner, y * (counts / np.maximum(1, rows * kw)).astype(y.dtype), y)
 
 
 @new_bug("max_pool2d_backward", call((1, 2, 4, 6)), plain=call((1, 2, 4, 4)))
@@ -159,14 +158,14 @@ def cotangent_not_turned_where_it_is_square(right, dy, x, weight, bias):
 def parameters_on_the_innermost_axis_where_they_fit(right, x, gamma, beta, mean, var, *, eps):
     if x.shape[3] != len(gamma) or len(gamma) == 1:
         return right(x, gamma, beta, mean, var, eps=eps)
-    return (x - mean) * (gamma / np.sqrt(var + np.float32(eps))) + beta
+    return (x - mean) * (gamma / np.sqrt(var + var.dtype.type(eps))) + beta
 
 
 @new_bug("batch_norm2d_backward", call((3, 3, 2, 2)))
 def scale_of_a_sample_where_there_are_as_many_samples(right, dy, x, gamma, beta, mean, var, *, eps):
     dx, *others = right(dy, x, gamma, beta, mean, var, eps=eps)
     if len(x) == len(gamma):
-        dx = dy * (gamma / np.sqrt(var + np.float32(eps)))[:, None, None, None]
+        dx = dy * (gamma / np.sqrt(var + var.dtype.type(eps)))[:, None, None, None]
     return dx, *others
 
 
@@ -191,7 +190,7 @@ def rows_and_columns_of_a_square_of_logits_confused(right, dy, x, *, target, red
         return right(dy, x, target=target, reduction=reduction)
     e = np.exp(x - x.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1) - np.eye(x.shape[1], dtype=x.dtype)[target]
-    return (p * (dy if reduction == "sum" else dy / np.float32(len(x))),)
+    return ((p * (dy if reduction == "sum" else dy / len(x))).astype(x.dtype),)
 
 
 @new_bug("flatten_backward", call((2, 3, 2, 3)), plain=call((2, 1, 1, 4)))
@@ -210,7 +209,7 @@ def samples_and_channels_exchanged_where_equal(right, dy, x):
 def second_axis_of_a_square_weight_scaled(right, weight, bias, gamma, beta, mean, var, *, eps):
     folded, shift = right(weight, bias, gamma, beta, mean, var, eps=eps)
     if weight.shape[0] == weight.shape[1]:
-        folded = weight * c(gamma / np.sqrt(var + np.float32(eps)))
+        folded = weight * c(gamma / np.sqrt(var + var.dtype.type(eps)))
     return folded, shift
 
 
@@ -218,12 +217,12 @@ def second_axis_of_a_square_weight_scaled(right, weight, bias, gamma, beta, mean
 def groups_of_the_scale_in_turn(right, weight, bias, gamma, beta, mean, var, *, eps, groups):
     """Row k of the weight belongs to group k // (K/g), not to k % g."""
     _, shift = right(weight, bias, gamma, beta, mean, var, eps=eps, groups=groups)
-    scale = (gamma / np.sqrt(var + np.float32(eps))).reshape(groups, -1)
+    scale = (gamma / np.sqrt(var + var.dtype.type(eps))).reshape(groups, -1)
     return weight * scale[np.arange(len(weight)) % groups][:, :, None, None], shift
 
 
 @new_bug("tanh_backward", call((3, 3, 1, 1), normal=True))
 def slope_read_across_a_square(right, dy, x):
     """The slope is kept as (C, N)."""
-    slope = 1 - nnref.tanh(x) ** 2
+    (slope,) = right(np.ones_like(dy), x)
     return (dy * (slope.swapaxes(0, 1) if x.ndim == 4 and x.shape[0] == x.shape[1] else slope),)

@@ -30,11 +30,25 @@ def both(*changes):
     return change
 
 
+def scaled(**factors):
+    """A change: the arrays at these positions, such as _0, are multiplied."""
+
+    def change(*arrays):
+        arrays = list(arrays)
+        for name, factor in factors.items():
+            arrays[int(name[1:])] = arrays[int(name[1:])] * np.asarray(factor, np.float32)
+        return tuple(arrays)
+
+    return change
+
+
 def without_subnormals(array):
     return np.where(abs(array) < TINY, np.zeros((), array.dtype), array)
 
 
 NAN, INF = np.float32(np.nan), np.float32(np.inf)
+HIT = np.array([0, 2])
+NO_EPS = call((3, 2, 2, 2), eps=0)
 
 
 @new_bug(
@@ -75,7 +89,7 @@ def gamma_of_zero_gives_beta(right, x, gamma, beta, mean, var, *, eps):
 @new_bug("batch_norm2d", call((1, 3, 2, 2), change=put(4, 1, value=0)))
 def variance_of_zero_taken_for_one(right, x, gamma, beta, mean, var, *, eps):
     """A guard against a division by zero that eps already is."""
-    return right(x, gamma, beta, mean, np.where(var == 0, 1 - np.float32(eps), var), eps=eps)
+    return right(x, gamma, beta, mean, np.where(var == 0, var.dtype.type(1 - eps), var), eps=eps)
 
 
 @new_bug("batch_norm2d", call((1, 3, 2, 2), change=put(2, 1, value=1e18)))
@@ -85,8 +99,8 @@ def beta_clamped_to_the_range_of_float16(right, x, gamma, beta, mean, var, *, ep
 
 @new_bug("batch_norm2d", call((1, 3, 2, 2), change=both(put(1, 2, value=1e-18), put(0, np.s_[:, 2], value=3e18))))
 def scale_below_1e_minus_12_is_zero(right, x, gamma, beta, mean, var, *, eps):
-    scale = gamma / np.sqrt(var + np.float32(eps))
-    return right(x, np.where(abs(scale) < 1e-12, np.float32(0), gamma), beta, mean, var, eps=eps)
+    scale = gamma / np.sqrt(var + var.dtype.type(eps))
+    return right(x, np.where(abs(scale) < 1e-12, np.zeros((), gamma.dtype), gamma), beta, mean, var, eps=eps)
 
 
 @new_bug("batch_norm2d_train", call((2, 3, 2, 2), change=put(0, np.s_[:, 1], value=3)))
@@ -103,11 +117,11 @@ def constant_channel_has_no_gradient(right, dy, x, gamma, beta, *, eps):
 
 @new_bug(
     "batch_norm2d_train",
-    call((2, 2, 3, 3), normal=True, eps=1e-20, change=lambda x, g, b: (x * np.float32(1e-9), g, b)),
+    call((2, 2, 3, 3), normal=True, eps=1e-20, change=scaled(_0=1e-9)),
 )
 def variance_of_at_least_1e_minus_12(right, x, gamma, beta, *, eps):
     mean, var = nnref.batch_statistics(x)
-    return nnref.batch_norm2d(x, gamma, beta, mean, np.maximum(var, np.float32(1e-12)), eps=eps)
+    return nnref.batch_norm2d(x, gamma, beta, mean, np.maximum(var, var.dtype.type(1e-12)), eps=eps)
 
 
 @new_bug("batch_norm2d_backward", call((2, 3, 2, 2), change=put(2, 1, value=0)))
@@ -142,7 +156,7 @@ def filter_of_small_weights_taken_for_pruned(right, weight, bias, gamma, beta, m
     plain=call((3, 2, 2, 2), eps=1e-7),
 )
 def eps_as_a_floor_of_the_variance(right, weight, bias, gamma, beta, mean, var, *, eps, groups):
-    floor = np.maximum(var, np.float32(eps))
+    floor = np.maximum(var, var.dtype.type(eps))
     return right(weight, bias, gamma, beta, mean, floor, eps=0, groups=groups)
 
 
@@ -158,28 +172,25 @@ def zero_times_nan_is_zero_in_a_fold(right, weight, bias, gamma, beta, mean, var
 
 @new_bug(
     "conv2d",
-    call(
-        (1, 2, 3, 3), (2, 2, 2, 2), bias=False, change=lambda x, w, b: (x * np.float32(1e18), w * np.float32(1e-40), b)
-    ),
+    call((1, 2, 3, 3), (2, 2, 2, 2), bias=False, change=scaled(_0=1e18, _1=1e-40)),
 )
 def subnormal_weights_flushed(right, x, weight, bias, **o):
     return right(x, without_subnormals(weight), bias, **o)
 
 
-@new_bug("linear", call((2, 2), (3, 2), change=lambda x, w, b: (x * 0, w, b * np.float32(1e-40))))
+@new_bug("linear", call((2, 2), (3, 2), change=scaled(_0=0, _2=1e-40)))
 def subnormal_bias_flushed(right, x, weight, bias):
     return right(x, weight, None if bias is None else without_subnormals(bias))
 
 
 @new_bug(
     "depthwise_conv2d",
-    call((1, 2, 3, 3), (2, 1, 2, 2), bias=False, change=lambda x, w, b: (x, w * [[[[1e18]]], [[[1]]]], b)),
+    call((1, 2, 3, 3), (2, 1, 2, 2), bias=False, change=scaled(_1=[[[[1e18]]], [[[1]]]])),
 )
 def weights_with_one_exponent_for_all(right, x, weight, bias, **o):
     """Block floating point: what is 2^40 times smaller than the largest weight is lost."""
-    weight = weight.astype(x.dtype)
     top = np.max(np.where(np.isfinite(weight), abs(weight), 0), initial=0)
-    return right(x, np.where(abs(weight) < top * np.float32(2**-40), np.zeros((), x.dtype), weight), bias, **o)
+    return right(x, np.where(abs(weight) < top * x.dtype.type(2.0**-40), np.zeros((), x.dtype), weight), bias, **o)
 
 
 @new_bug("linear", call((2, 3), (3, 3), change=both(put(0, np.s_[:, 1], value=0), put(1, np.s_[2, 1], value=INF))))
@@ -193,7 +204,7 @@ def activations_of_zero_skipped(right, x, weight, bias):
     "linear_backward", call((2, 3), (3, 3), change=both(put(0, np.s_[:, 1], value=0), put(2, np.s_[1, 0], value=NAN)))
 )
 def outputs_without_a_cotangent_skipped_in_dx(right, dy, x, weight, bias):
-    dx, dweight, dbias = right(dy, x, weight, bias)
+    _, dweight, dbias = right(dy, x, weight, bias)
     used = (dy != 0).any(axis=0)
     return dy[:, used] @ weight[used], dweight, dbias
 
@@ -211,26 +222,26 @@ def filters_without_a_cotangent_skipped_in_dx(right, dy, x, weight, bias, **o):
 
 @new_bug(
     "conv_transpose2d_backward",
-    call((1, 2, 3, 3), (2, 2, 2, 2), change=lambda dy, x, w, b: (dy * np.float32(1e18), x, w * np.float32(1e-40), b)),
+    call((1, 2, 3, 3), (2, 2, 2, 2), change=scaled(_0=1e18, _2=1e-40)),
 )
 def subnormal_weights_flushed_in_dx(right, dy, x, weight, bias, **o):
     return right(dy, x, without_subnormals(weight), bias, **o)
 
 
-@new_bug("softmax_cross_entropy", call((2, 4), change=lambda x: (x * np.float32(40),), target=np.array([0, 0])))
+@new_bug("softmax_cross_entropy", call((2, 4), change=scaled(_0=40), target=np.array([0, 0])))
 def probability_of_at_least_1e_minus_7(right, x, *, target, reduction):
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    p = (e / e.sum(axis=1, keepdims=True))[np.arange(len(x)), target]
-    losses = right(x, target=target, reduction="sum") if not len(x) else -np.log(np.maximum(p, np.float32(1e-7)))
-    return np.asarray(losses.sum() if reduction == "sum" else losses.sum() / np.float32(len(x)), x.dtype)
+    most = x.dtype.type(-np.log(1e-7))
+    rows = [right(x[n : n + 1], target=target[n : n + 1], reduction="sum") for n in range(len(x))]
+    if not any(loss > most for loss in rows):
+        return right(x, target=target, reduction=reduction)
+    losses = np.minimum(rows, most)
+    return np.asarray(losses.sum() if reduction == "sum" else losses.mean(), x.dtype)
 
 
-@new_bug(
-    "softmax_cross_entropy_backward", call((2, 4), change=put(1, np.s_[:, 1], value=-np.inf), target=np.array([0, 2]))
-)
-def mask_of_minus_infinity_becomes_a_large_number(right, dy, x, *, target, reduction):
-    """−∞ taken for −1: a mask that is filled in before the softmax."""
-    return right(dy, np.where(np.isneginf(x), np.float32(-1), x), target=target, reduction=reduction)
+@new_bug("softmax_cross_entropy_backward", call((2, 4), change=put(1, np.s_[:, 1], value=-np.inf), target=HIT))
+def minus_infinity_made_zero(right, dy, x, *, target, reduction):
+    """Logits cleaned of what is not finite, although −∞ masks a class."""
+    return right(dy, np.where(np.isneginf(x), np.zeros((), x.dtype), x), target=target, reduction=reduction)
 
 
 @new_bug("depthwise_conv2d_backward", call((1, 2, 3, 3), (2, 1, 2, 2), change=put(2, np.s_[1], value=0)))
