@@ -93,7 +93,7 @@ def padding_moved_behind_a_1x1_with_a_bias(right, net, x):
 
     def pair(first, second):
         pointwise = isinstance(second, nnref.Conv2d) and second.params["weight"].shape[2:] == (1, 1)
-        if isinstance(first, nnref.ZeroPad2d) and pointwise and with_options(second).options["stride"] in (1, (1, 1)):
+        if isinstance(first, nnref.ZeroPad2d) and pointwise and second.options["stride"] in (1, (1, 1)):
             return nnref.Sequential(second, first)
 
     return right(rewritten(net, pair), x)

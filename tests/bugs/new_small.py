@@ -226,3 +226,21 @@ def slope_read_across_a_square(right, dy, x):
     """The slope is kept as (C, N)."""
     (slope,) = right(np.ones_like(dy), x)
     return (dy * (slope.swapaxes(0, 1) if x.ndim == 4 and x.shape[0] == x.shape[1] else slope),)
+
+
+@new_bug("max_pool2d", call((1, 2, 5, 5), ceil_mode=True, normal=True))
+def corner_that_ceil_mode_adds_on_both_axes_repeated(right, x, *, ceil_mode, **o):
+    y = right(x, ceil_mode=ceil_mode, **o)
+    whole = right(x, ceil_mode=False, **o).shape if ceil_mode else y.shape
+    if y.shape[2] > whole[2] and y.shape[3] > whole[3]:
+        y[:, :, -1, -1] = y[:, :, -1, -2]
+    return y
+
+
+@new_bug("avg_pool2d_backward", call((1, 2, 4, 4), kernel_size=(2, 2), stride=(1, 1), padding=((0, 1), (0, 1))))
+def windows_that_hang_over_both_ends_left_out(right, dy, x, *, padding, **o):
+    """A padding at the end alone, on both axes: the last row and column of dy lie on pixels, too."""
+    if all(after > before for before, after in padding):
+        dy = dy.copy()
+        dy[:, :, -1, -1] = 0
+    return right(dy, x, padding=padding, **o)
