@@ -138,10 +138,10 @@ class Windows:
 def count_windows(size: int, extent: int, stride: int, pads: Pair, ceil_mode: bool) -> int:
     """How many windows fit on one axis; with `ceil_mode` a last one may hang over the end.
 
-    With `ceil_mode` the last window is dropped if it starts at or beyond the end of the image: torch's rule.
+    A window that hangs over is dropped if it starts at or beyond the end of the image, as in torch. A window that fits
+    is kept, wherever it starts: `ceil_mode` never gives fewer windows.
     """
     room = size + sum(pads) - extent
-    if not ceil_mode:
-        return room // stride + 1
-    count = -(-room // stride) + 1
-    return count - 1 if (count - 1) * stride >= size + pads[0] else count
+    fitting = room // stride + 1
+    hangs_over = ceil_mode and room % stride > 0 and fitting * stride < size + pads[0]
+    return fitting + hangs_over

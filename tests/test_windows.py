@@ -25,11 +25,8 @@ def naive_axis(size, kernel, stride, before, after, dilation, ceil_mode):
     while start + reach < size + after:
         windows.append([start + tap * dilation for tap in range(kernel)])
         start += stride
-    if ceil_mode:
-        if windows[-1][-1] < size + after - 1:  # pixels are left over
-            windows.append([start + tap * dilation for tap in range(kernel)])
-        if windows[-1][0] >= size:  # torch's rule: it drops the last one, even one that fits
-            windows.pop()
+    if ceil_mode and windows[-1][-1] < size + after - 1 and start < size:  # pixels are left over
+        windows.append([start + tap * dilation for tap in range(kernel)])
     return windows
 
 

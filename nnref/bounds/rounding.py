@@ -168,12 +168,14 @@ class Allowance(NamedTuple):
     """How far a result may be off, and how large its intermediate results may become; both elementwise, float64.
 
     NaN in `bound` says that nothing follows: no verdict. `sums` is False where a result is more than sums of products
-    and divisions by a count, so that it is rounded on data on which these are exact.
+    and divisions by a count, so that it is rounded on data on which these are exact. `open` says where more than one
+    answer is right; the oracle fills it in.
     """
 
     bound: Array
     magnitude: Array
     sums: bool = True
+    open: tuple[Any, ...] = ()
 
 
 def gamma(k: float, u: float) -> float:

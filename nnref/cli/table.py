@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..oracle.report.report import Report
-from ..oracle.report.telling import told
+from ..oracle.report.telling import told, told_conventions
 from ..oracle.text import visible
 from ..oracle.verdict.row import Result, most_frequent
 
@@ -121,6 +121,8 @@ def _remarks(report: Report) -> Iterator[str]:
     for result in report.results:
         for note in sorted(result.notes):
             yield f"{result.name} {result.dtype}: {note}"
+        for convention in told_conventions(result, differing=True):
+            yield f"{result.name} {result.dtype}: {convention}"
         for reason, (deviating, passing) in result.known.items():
             yield f"known deviation in {result.name} {result.dtype}: {reason} ({_cases(deviating + passing)})"
 

@@ -41,7 +41,8 @@ def avg_pool2d(
     kernel_size : int or (vertical, horizontal), in pixels
     stride : the same, or None for kernel_size
     padding : int, (vertical, horizontal), ((top, bottom), (left, right)), "valid" or "same", in pixels of zeros
-    ceil_mode : bool, whether a last window may hang over the end, unless it starts at or beyond the end of the image
+    ceil_mode : bool, whether a last window may hang over the end, unless it starts at or beyond the end of the image;
+        a window that fits is always there
     count_include_pad : bool, whether padding counts in the mean
 
     Returns

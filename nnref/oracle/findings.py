@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "TargetDied", "Unsupported", "Verdict"]
+__all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "Observed", "TargetDied", "Unsupported", "Verdict"]
 
 EARLIER = "an earlier result"  # the subject of a finding that a function returned the same memory twice
 
@@ -108,10 +108,22 @@ OF_THE_CALL = {"structure": "{function} must return {wanted}, got {found}"}  # i
 
 
 @dataclass(frozen=True)
+class Observed:
+    """Which answer a target gives where a convention is concerned, and which one nnref gives.
+
+    There are several where they agree in that case, and only other cases can tell which one it is.
+    """
+
+    convention: str
+    answers: tuple[str, ...]
+    reference: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A finding or none, the largest |got − exact| / bound, and of how many elements there was a verdict, or none.
 
-    Where several results are wrong, `others` are the findings beyond the first.
+    Where several results are wrong, `others` are the findings beyond the first. `observed` are answers to conventions.
     """
 
     finding: Finding | None = None
@@ -119,6 +131,7 @@ class Verdict:
     judged: int = 0
     left: int = 0
     others: tuple[Finding, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

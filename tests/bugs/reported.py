@@ -228,14 +228,6 @@ def starts_at_zero(right, x, **o):
 
 
 @bug("max_pool2d")
-def windows_of_padding_alone_are_zero(right, x, **o):
-    """webmachinelearning/webnn#935: a window without a pixel."""
-    y = right(x, **o)
-    y[:, :, windows_of(x, **o).count_taps(False) == 0] = 0
-    return y
-
-
-@bug("max_pool2d")
 def one_more_window_beyond_the_image(right, x, *, padding, ceil_mode, **o):
     """pytorch/pytorch#45357, pytorch/xla#2578: with ceil_mode, a window that begins behind the image."""
     y = right(x, padding=padding, ceil_mode=ceil_mode, **o)

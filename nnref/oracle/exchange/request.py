@@ -60,7 +60,7 @@ def write_request(
         "options": {name: value for name, value in options.items() if name not in classes},
         "arrays": inputs,
         "results": results,
-        "not_finite": "any" if case.operation.unordered else "same",
+        "not_finite": "same",
     }
     write_json(directory / "case.json", description)
     return results

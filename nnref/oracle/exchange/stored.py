@@ -19,7 +19,7 @@ from ...numeric import Array
 from ..arrays.fill import Arrays, arrays_of
 from ..cases.case import Case, parse
 from ..expectation.declaration import Declaration
-from ..expectation.exact import expectation
+from ..expectation.exact import expectation, open_places
 from ..findings import NOT_COMPUTED, Verdict
 from ..text import brief
 from ..verdict.judge import Settled, judge_settled, may_spread, settle
@@ -112,7 +112,9 @@ def _answers(stored: StoredCase, results: Mapping[str, Array]) -> tuple[tuple[An
     known = [name if name in stored.expected else None for name in stored.case.result_shapes]
     outputs = tuple(None if name is None else results.get(name, NOT_COMPUTED) for name in known)
     wanted = tuple(None if name is None else (stored.expected[name], stored.bound[name]) for name in known)
-    return outputs, Settled(wanted, may_spread(stored.arrays.values(), stored.declares))
+    exact = tuple(None if pair is None else pair[0] for pair in wanted)
+    places = open_places(stored.case, stored.arrays, stored.options, stored.declares, exact)
+    return outputs, Settled(wanted, may_spread(stored.arrays.values(), stored.declares), places)
 
 
 def _tuples(value: Any) -> Any:

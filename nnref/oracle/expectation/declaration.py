@@ -7,8 +7,11 @@ from typing import Any
 
 from ...bounds import Precision, format_of
 from ...errors import OptionError, refuse
+from ..operations import CONVENTIONS
 
 __all__ = ["CHOICES", "Declaration"]
+
+PINS = {name: (None, *convention.answers) for name, convention in CONVENTIONS.items()}
 
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "accumulate": (None, "float16", "bfloat16", "float32", "float64"),
@@ -23,6 +26,7 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "nan": ("propagates", "spreads", "any"),
     "ties": ("first", "any"),
     "square_root": ("rounded", "approximate"),
+    **PINS,
 }
 
 
@@ -48,6 +52,9 @@ class Declaration:
         has a NaN or an infinity; or "any", if nothing is promised about results that should be NaN
     ties : the gradient of a tie in max pooling goes to the "first" maximum or to "any" maximum
     square_root : "rounded" correctly, as IEEE 754 requires, or "approximate" within the bound
+    mean_of_no_pixel, maximum_of_no_pixel, windows_in_padding, relu_at_nan, loss_at_infinity,
+    loss_gradient_at_infinity, gradient_of_no_sample, empty_batch : the one answer that is right where a convention is
+        concerned (`nnref.oracle.operations.conventions`); None if every answer of the convention is
 
     >>> Declaration(inputs="tf32").precision("float32").u_in == 2**-11
     True
@@ -65,6 +72,14 @@ class Declaration:
     nan: str = "propagates"
     ties: str = "first"
     square_root: str = "rounded"
+    mean_of_no_pixel: str | None = None
+    maximum_of_no_pixel: str | None = None
+    windows_in_padding: str | None = None
+    relu_at_nan: str | None = None
+    loss_at_infinity: str | None = None
+    loss_gradient_at_infinity: str | None = None
+    gradient_of_no_sample: str | None = None
+    empty_batch: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value that is not one of `CHOICES`."""

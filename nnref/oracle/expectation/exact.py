@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from ...numeric import Array
 from ..arrays.fill import Arrays
 from ..cases.case import Case
 from ..float_state import undisturbed
+from ..operations import Open, OpenShape, Question
 from .declaration import CHOICES, Declaration
+from .forms import forms_of
 from .quantum import exact_where_small, quantum_of
 
-__all__ = ["Expectation", "asked_of", "expectation"]
+__all__ = ["Expectation", "asked_of", "expectation", "open_places"]
 
 # (exact result, allowance) for each result; None for the gradient of an absent bias
 Expectation = tuple["tuple[Array, Allowance] | None", ...]
@@ -42,7 +44,24 @@ def expectation(case: Case, arrays: Arrays, options: dict[str, Any], declares: D
     else:
         with fifty_digits():
             results = _results(case, [None if a is None else decimals(a) for a in wide], options)
-    return tuple(None if r is None or a is None else (r, a) for r, a in zip(results, allowances, strict=True))
+    pairs = tuple(None if r is None or a is None else (r, a) for r, a in zip(results, allowances, strict=True))
+    places = open_places(case, arrays, options, declares, results)
+    return tuple(
+        None if pair is None else (pair[0], pair[1]._replace(open=is_open)) if is_open else pair
+        for pair, is_open in zip(pairs, places, strict=True)
+    )
+
+
+@undisturbed
+def open_places(
+    case: Case, arrays: Arrays, options: dict[str, Any], declares: Declaration, results: Sequence[Array | None]
+) -> tuple[tuple[Open | OpenShape, ...], ...]:
+    """For each of nnref's results, where more than one answer is right."""
+    given = {name: None if a is None else a.astype(np.float64) for name, a in arrays.items()}
+    question = Question(case.geometry, case.direction, given, options, declares.precision(case.dtype))
+    conventions = case.operation.open_places(question)
+    forms = forms_of(case, question, results, lambda tamed: _results(case, tamed, options))
+    return tuple((*conventions.get(i, ()), *forms.get(i, ())) for i in range(len(results)))
 
 
 def _results(case: Case, arrays: list[Any], options: dict[str, Any]) -> tuple[Array | None, ...]:

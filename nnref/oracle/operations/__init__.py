@@ -7,9 +7,23 @@ function, run in a wider arithmetic.
 """
 
 from . import activations, convolution, network, normalisation, pooling
+from .convention import Convention, Open, OpenShape, Question
+from .conventions import CONVENTIONS, EMPTY_BATCH, open_shapes
 from .operation import Geometry, Operation, Shape
 
-__all__ = ["OPERATIONS", "Geometry", "Operation", "Shape"]
+__all__ = [
+    "CONVENTIONS",
+    "EMPTY_BATCH",
+    "OPERATIONS",
+    "Convention",
+    "Geometry",
+    "Open",
+    "OpenShape",
+    "Operation",
+    "Question",
+    "Shape",
+    "open_shapes",
+]
 
 FAMILIES = (convolution, normalisation, pooling, activations, network)  # in the order of a report
 OPERATIONS = {row.name: row for family in FAMILIES for row in family.ROWS}

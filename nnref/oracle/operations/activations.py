@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from ...bounds import activations
+from .conventions import LOSS_AT_INFINITY, LOSS_GRADIENT_AT_INFINITY, RELU_AT_NAN
 from .operation import IMAGE, Operation, image, of_products, per_channel
 
 __all__ = ["ROWS"]
@@ -26,7 +27,7 @@ def _elementwise(name: str, **unusual: Any) -> Operation:
 ROWS = (
     _elementwise("sigmoid"),
     _elementwise("tanh"),
-    _elementwise("relu", selects=True, quantum=of_products),
+    _elementwise("relu", selects=True, quantum=of_products, conventions=(RELU_AT_NAN,)),
     Operation(
         name="softmax_cross_entropy",
         least={"N": (1,), "C": (1,), "sum": (0,)},
@@ -34,7 +35,7 @@ ROWS = (
         output=lambda g: (),
         options=lambda g: {"reduction": "sum" if g["sum"][0] else "mean"},
         bounds=activations,
-        unordered=True,
+        conventions=(LOSS_AT_INFINITY, LOSS_GRADIENT_AT_INFINITY),
         drawn_options={"target": _classes},
     ),
 )

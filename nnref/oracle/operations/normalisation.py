@@ -10,6 +10,7 @@ import nnref
 
 from ...algebra.reductions.batch_norm import fuse_conv_batch_norm, fuse_conv_transpose_batch_norm
 from ...bounds import batch_norm
+from .conventions import GRADIENT_OF_NO_SAMPLE
 from .operation import (
     EPS_FIELD,
     IMAGE,
@@ -84,6 +85,9 @@ ROWS = (
         options=eps_option,
         bounds=batch_norm,
         quantum=_of_scaled,
+        contracts=True,
+        centres="given",
+        conventions=(GRADIENT_OF_NO_SAMPLE,),
     ),
     Operation(
         name="batch_norm2d_train",
@@ -93,7 +97,8 @@ ROWS = (
         options=eps_option,
         bounds=batch_norm,
         quantum=_of_batch,
-        unordered=True,
+        contracts=True,
+        centres="batch",
         exact_data=_make_batch_exact,
     ),
     Operation(
@@ -103,6 +108,9 @@ ROWS = (
         output=image,
         bounds=batch_norm,
         quantum=_of_scaled,
+        contracts=True,
+        centres="given",
+        conventions=(GRADIENT_OF_NO_SAMPLE,),
     ),
     Operation(
         name="fold_conv_batch_norm",

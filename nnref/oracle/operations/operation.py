@@ -10,6 +10,7 @@ import nnref
 
 from ...errors import ShapeError
 from ...windows import count_windows
+from .convention import Convention, Question
 
 __all__ = [
     "CHOICES",
@@ -80,7 +81,10 @@ class Operation:
     forward_only : whether the operation has no backward
     windowed : whether a kernel slides over an image, so that small geometries are enumerated
     selects : whether every result is one of the inputs or 0, so that nothing is rounded
-    unordered : whether the order of summation decides if terms that are not finite give NaN or ∞
+    contracts : whether results are sums of products, of which a factor that repeats may be taken out
+    centres : the mean that is subtracted, so that forms differ where cotangents are infinite: "given", that of the
+        "batch", or empty for none
+    conventions : what neither the definition nor the documentation of the field fixes
     lowest : value that may fill a whole image: −∞ if the operation is defined there, otherwise 0
     special : geometry and direction -> those of "x", "dy" and "weight" in which a NaN or an infinity has one meaning
     whole_weight : geometry and direction -> whether every result depends on the whole weight and not on padding
@@ -102,7 +106,9 @@ class Operation:
     forward_only: bool = False
     windowed: bool = False
     selects: bool = False
-    unordered: bool = False
+    contracts: bool = False
+    centres: str = ""
+    conventions: tuple[Convention, ...] = ()
     lowest: float = 0.0
     special: Callable[[Geometry, str], tuple[str, ...]] = lambda g, direction: MAY_BE_SPECIAL
     whole_weight: Callable[[Geometry, str], bool] = lambda g, direction: False
@@ -154,6 +160,14 @@ class Operation:
         if direction == "backward":
             return {f"d{name}": shape for name, shape in self.shapes(geometry).items()}
         return {"y": self.output(geometry)} if self.results is None else self.results(geometry)
+
+    def open_places(self, question: Question) -> dict[int, tuple[Any, ...]]:
+        """Position of a result -> what of it the conventions leave open."""
+        found: dict[int, tuple[Any, ...]] = {}
+        for convention in self.conventions:
+            for position, place in convention.places(question).items():
+                found[position] = (*found.get(position, ()), place)
+        return found
 
     def evaluate(self, function: str, names: Iterable[str], arrays: Sequence[Any], options: dict[str, Any]) -> Any:
         """The results that nnref computes in the arithmetic of the arrays, as a tuple."""

@@ -6,6 +6,7 @@ from math import inf, prod
 from typing import Any
 
 from ...bounds import pooling
+from .conventions import MAXIMUM_OF_NO_PIXEL, MEAN_OF_NO_PIXEL, WINDOWS_IN_PADDING
 from .operation import (
     IMAGE,
     Geometry,
@@ -54,6 +55,7 @@ ROWS = (
         bounds=pooling,
         quantum=_of_averages,
         windowed=True,
+        conventions=(MEAN_OF_NO_PIXEL, WINDOWS_IN_PADDING),
     ),
     Operation(
         name="max_pool2d",
@@ -67,6 +69,7 @@ ROWS = (
         windowed=True,
         selects=True,
         lowest=-inf,
+        conventions=(MAXIMUM_OF_NO_PIXEL, WINDOWS_IN_PADDING),
     ),
     Operation(
         name="global_avg_pool2d",

@@ -17,6 +17,7 @@ from ..cases.case import DIRECTIONS
 from ..text import visible
 from ..verdict.row import STATUSES, Result
 from .facts import Facts
+from .telling import told_conventions
 
 __all__ = ["page"]
 
@@ -38,6 +39,7 @@ def page(report: Facts) -> str:
         judged=[result for result in report.results if result.judged],
         known=_known(report),
         unsupported=_unsupported(report),
+        conventions=[(result, line) for result in report.results for line in told_conventions(result)],
         notes=[(result, note) for result in report.results for note in sorted(result.notes)],
     )
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from ..text import visible
 from ..verdict.row import Result
 from .facts import Facts
-from .telling import told
+from .telling import told, told_conventions
 
 __all__ = ["document"]
 
@@ -39,6 +39,7 @@ def _row(result: Result, target: str) -> Element:
     name = f"{result.direction} {result.dtype}"
     case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
     notes = [("note", note) for note in sorted(result.notes)]
+    notes += [("convention", line) for line in told_conventions(result)]
     _add_properties(case, [("cases", result.cases), ("share", f"{result.share:.4f}"), *_margins(result), *notes])
     failures = "\n\n".join(told(failure, target, script=True) for failure in result.failures)
     if result.lost:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..verdict.row import Failure
+from ..operations import CONVENTIONS
+from ..verdict.row import Failure, Result
 
-__all__ = ["told"]
+__all__ = ["told", "told_conventions"]
 
 
 def told(failure: Failure, target: str | None = None, *, script: bool = False) -> str:
@@ -36,3 +37,18 @@ def _lines(failure: Failure, target: str | None) -> Iterator[str]:
     yield f"case: {failure.descriptor}"
     if target is not None:
         yield f"again: {failure.command(target)}"
+
+
+def told_conventions(result: Result, *, differing: bool = False) -> Iterator[str]:
+    """How the target answers where there are conventions, one line each; only the `differing` ones if that is asked.
+
+    >>> from nnref.oracle.findings import Observed
+    >>> row = Result("avg_pool2d", "forward", "float32")
+    >>> row.observe(Observed("mean_of_no_pixel", ("nan",), ("0",)))
+    >>> list(told_conventions(row))
+    ['mean of no pixel: nan; nnref: 0']
+    """
+    for name in sorted(result.conventions):
+        answers, own = result.answers(name)
+        if answers != own or not differing:
+            yield f"{CONVENTIONS[name].words}: {' or '.join(answers)}; nnref: {' or '.join(own)}"

@@ -90,6 +90,8 @@ class _Search:
         """Note what came of a case, and return its margin."""
         result = self.result
         result.cases += 1
+        for observed in verdict.observed:
+            result.observe(observed)
         known = [d for d in self.deviations if d.matches(case)]
         for deviation in known:
             result.known.setdefault(deviation.reason, [0, 0])[0 if verdict.finding else 1] += 1
@@ -101,8 +103,12 @@ class _Search:
             result.margins.append(verdict.margin)
         result.without_verdict += not verdict.judged
         self.undecided += not verdict.judged and verdict.left > 0
-        if result.cases % REPEATED == 1 and not self.tester.same_bits_twice(case):
-            result.notes.add("two calls with the same arguments gave different bits")
+        if result.cases % REPEATED == 1:
+            same_bits, wrong = self.tester.twice(case)
+            if not same_bits:
+                result.notes.add("two calls with the same arguments gave different bits")
+            for finding in wrong.findings if wrong and not known else ():
+                self._meet(case, finding)
         return verdict.margin
 
     def _meet(self, case: Case, finding: Finding) -> None:

@@ -2,7 +2,8 @@
 
 Beside the values it looks at the structure of the answer, shapes and dtypes. NaN must be where it is expected, and
 infinities of the right sign; ±0 are equal. There is no verdict where intermediate results may overflow, or where the
-bound does not hold (NaN).
+bound does not hold (NaN). Where a convention leaves several answers open, each is right unless one is declared
+(`conventions`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from ..arrays.fill import Arrays
 from ..cases.case import Case
 from ..dtypes import dtype_of
 from ..expectation.declaration import Declaration
-from ..expectation.exact import Expectation
-from ..findings import NOT_COMPUTED, Finding, Verdict
+from ..expectation.exact import Expectation, asked_of
+from ..findings import NOT_COMPUTED, Finding, Observed, Verdict
 from ..float_state import undisturbed
+from ..operations import Open, OpenShape
+from .conventions import Answered, answered, resized
 
 __all__ = ["Settled", "judge", "judge_settled", "may_spread", "settle"]
 
@@ -36,11 +39,13 @@ class Settled:
     Attributes
     ----------
     results : for each result the exact one and the bound of its elements; None for the gradient of an absent bias
+    open : for each result what conventions leave open of it; there, the bound is NaN
     nan_anywhere : whether the target declares that zeros spread NaN and infinities, and the call has some
     """
 
     results: tuple[tuple[Array, Array] | None, ...]
     nan_anywhere: bool
+    open: tuple[tuple[Open | OpenShape, ...], ...] = ()
 
 
 def judge(
@@ -55,10 +60,11 @@ def settle(case: Case, arrays: Arrays, expected: Expectation, declares: Declarat
     """The exact results, each with the bound for its elements.
 
     That is the bound of the arithmetic with the rounding of storage on top; 0 where the result is not finite, because
-    the answer must be the same then; NaN where there is no verdict.
+    the answer must be the same then; NaN where there is no verdict, or where conventions leave several answers open.
     """
     results = tuple(None if pair is None else (pair[0], _bound(case, *pair, declares)) for pair in expected)
-    return Settled(results, may_spread(arrays.values(), declares))
+    places = tuple(() if pair is None else pair[1].open for pair in expected)
+    return Settled(results, may_spread(arrays.values(), declares), places)
 
 
 def may_spread(arrays: Iterable[Array | None], declares: Declaration) -> bool:
@@ -75,8 +81,10 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
     if all(got is NOT_COMPUTED for got in outputs):
         return _wrong("structure", "", f"one of {names} at least", "none", function)
     findings: list[Finding] = []
+    observed: list[Observed] = []
     margin, judged, left = 0.0, 0, 0
-    for name, got, want in zip(names, outputs, expected.results, strict=True):
+    places = expected.open or [()] * len(names)
+    for name, got, want, is_open in zip(names, outputs, expected.results, places, strict=True):
         if got is NOT_COMPUTED:
             continue
         if want is None or got is None:
@@ -85,31 +93,53 @@ def judge_settled(case: Case, outputs: tuple[Any, ...], expected: Settled, decla
                 verdict = _wrong("structure", name, what, "None" if got is None else type(got).__name__)
                 findings += verdict.findings
             continue
-        verdict = _judge_output(case, name, got, *want, declares, expected.nan_anywhere)
+        verdict = _judge_output(case, name, got, *want, is_open, declares, expected.nan_anywhere)
         findings += verdict.findings
+        observed += verdict.observed
         margin, judged, left = max(margin, verdict.margin), judged + verdict.judged, left + verdict.left
-    return Verdict(findings[0] if findings else None, margin, judged, left, tuple(findings[1:]))
+    return Verdict(findings[0] if findings else None, margin, judged, left, tuple(findings[1:]), tuple(observed))
 
 
 def _judge_output(
-    case: Case, name: str, got: Any, exact: Array, bound: Array, declares: Declaration, nan_anywhere: bool
+    case: Case,
+    name: str,
+    got: Any,
+    exact: Array,
+    bound: Array,
+    is_open: tuple[Open | OpenShape, ...],
+    declares: Declaration,
+    nan_anywhere: bool,
 ) -> Verdict:
-    if got.shape != exact.shape:
-        return _wrong("shape", name, str(exact.shape), str(got.shape))
+    whole = resized(got.shape, exact, bound, is_open, declares)
+    if whole.wanted != got.shape:
+        return _wrong("shape", name, str(whole.wanted), str(got.shape))
     if got.dtype != dtype_of(case.dtype):
         return _wrong("dtype", name, case.dtype, str(got.dtype))
+    exact, bound = whole.exact, whole.bound
+    answers = answered(got, exact, whole.open, declares, nan_anywhere)
     error, value = _error(got, exact), exact.astype(np.float64)
     settled = ~np.isnan(bound)
     judged = int(settled.sum())
-    left = bound.size - judged
-    if np.all((error <= bound) | ~settled):
+    left = bound.size - judged - answers.judged
+    judged, observed = judged + answers.judged, (*whole.observed, *answers.observed)
+    if np.all((error <= bound) | ~settled) and not answers.wrong.any():
         ratio = np.where(settled & (bound > 0), error / np.where(bound > 0, bound, 1), 0)
-        return Verdict(None, float(ratio.max(initial=0)), judged, left)
+        return Verdict(None, float(ratio.max(initial=0)), judged, left, (), observed)
     wide = got.astype(np.float64)
     wrong = ~_right(case, wide, value, error, bound, declares, nan_anywhere) & settled
-    if not wrong.any():
-        return Verdict(None, 0.0, judged, left)
-    return Verdict(_worst(case, name, wide, value, error, bound, wrong), np.inf, judged, left)
+    if wrong.any():
+        return Verdict(_worst(case, name, wide, value, error, bound, wrong), np.inf, judged, left, (), observed)
+    finding = _unexpected(case, name, wide, answers) if answers.wrong.any() else None
+    return Verdict(finding, np.inf if finding else 0.0, judged, left, (), observed)
+
+
+def _unexpected(case: Case, name: str, got: Array, answers: Answered) -> Finding:
+    """A finding at the first element that has none of the right answers."""
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(answers.wrong), got.shape))
+    wanted, bound = float(answers.wanted[index]), float(answers.bound[index])
+    return Finding(
+        "value", name, case.function, index=index, expected=wanted, got=float(got[index]), bound=bound, margin=np.inf
+    )
 
 
 def _error(got: Array, exact: Array) -> Array:
@@ -134,7 +164,11 @@ def _bound(case: Case, result: Array, allowance: Allowance, declares: Declaratio
         bound = np.where(bound == 0, 0.0 if case.operation.selects else bound, rounded)
     bound = bound * REFERENCE_AND_OUTWARD_ROUNDING
     fits = (np.abs(exact) + bound <= storage.largest) & (allowance.magnitude <= precision.accumulate.largest / 4)
-    return np.where(np.isfinite(exact), np.where(fits, bound, np.nan), 0.0)
+    bound = np.where(np.isfinite(exact), np.where(fits, bound, np.nan), 0.0)
+    for place in allowance.open:
+        if isinstance(place, Open):
+            bound = np.where(place.where, np.nan, bound)
+    return bound
 
 
 def _right(
@@ -147,7 +181,7 @@ def _right(
         right |= np.isnan(exact)
     if nan_anywhere:
         right |= np.isnan(got)
-    if case.operation.unordered or declares.algorithm != "direct":
+    if declares.algorithm != "direct" and "algorithm" in asked_of(case):
         right |= ~np.isfinite(exact) & ~np.isfinite(got)
     return right
 

@@ -6,13 +6,16 @@ import math
 import shlex
 import statistics
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..cases.case import Case, parse
-from ..findings import Finding
+from ..findings import Finding, Observed
 
 __all__ = ["STATUSES", "Failure", "Hint", "Result", "most_frequent"]
+
+Ways = tuple[tuple[str, ...], tuple[str, ...]]  # answers of a target and of nnref, several where they agree
 
 STATUSES = ("passed", "partly", "failed", "known deviation", "unsupported", "not implemented")
 LEAST_SHARE = 0.5  # of the cases asked for that must be judged, for a row to be called passed
@@ -134,6 +137,7 @@ class Result:
     unsupported : reason -> cases
     replaced : how many of the judged cases stand in the place of an unsupported one, in the nearest form
     notes : observations that fail nothing
+    conventions : name of a convention -> ways of answering, each with the reference's -> cases
     lost : why the row could not be run to its end, if it could not
     """
 
@@ -151,6 +155,18 @@ class Result:
     implemented: bool = True
     seconds: float = 0.0
     replaced: int = 0
+    conventions: dict[str, Counter[Ways]] = field(default_factory=dict)
+
+    def observe(self, observed: Observed) -> None:
+        """Count an answer to a convention."""
+        answers = self.conventions.setdefault(observed.convention, Counter())
+        answers[observed.answers, observed.reference] += 1
+
+    def answers(self, convention: str) -> tuple[list[str], list[str]]:
+        """The answers of the target to a convention, and those of nnref to the same cases; several if each is given."""
+        ways = self.conventions.get(convention, Counter())
+        given, own = ([way[i] for way in ways if way[i]] for i in (0, 1))
+        return _fewest(given), _fewest(own)
 
     @property
     def name(self) -> str:
@@ -232,6 +248,11 @@ class Result:
             "replaced": self.replaced,
             "share": round(self.share, 4),
             "notes": sorted(self.notes),
+            "conventions": [
+                {"convention": name, "answers": list(answers), "nnref": list(own), "cases": cases}
+                for name, ways in sorted(self.conventions.items())
+                for (answers, own), cases in sorted(ways.items())
+            ],
             "lost": self.lost,
             "seconds": round(self.seconds, 3),
         }
@@ -254,4 +275,19 @@ class Result:
             data["status"] != "not implemented",
             data["seconds"],
             data.get("replaced", 0),
+            _conventions(data.get("conventions", ())),
         )
+
+
+def _conventions(rows: Iterable[dict[str, Any]]) -> dict[str, Counter[Ways]]:
+    found: dict[str, Counter[Ways]] = {}
+    for row in rows:
+        way = tuple(row["answers"]), tuple(row["nnref"])
+        found.setdefault(row["convention"], Counter())[way] = row["cases"]
+    return found
+
+
+def _fewest(ways: Sequence[tuple[str, ...]]) -> list[str]:
+    """The answers that explain all ways: those that all have in common, or else each that is given alone."""
+    common = [answer for answer in (ways[0] if ways else ()) if all(answer in way for way in ways)]
+    return common or sorted({way[0] for way in ways if len(way) == 1})

@@ -11,6 +11,7 @@ from nnref.oracle.cases.enumerated import enumerated
 from nnref.oracle.diagnosis.hint import DECLARATIONS
 from nnref.oracle.expectation.declaration import CHOICES
 from nnref.oracle.expectation.exact import expectation
+from nnref.oracle.operations import CONVENTIONS
 from nnref.oracle.search.search import drawn
 from nnref.oracle.targets.call import call
 from nnref.oracle.verdict.judge import judge
@@ -122,7 +123,7 @@ def test_what_is_right_in_its_way_passes_where_that_is_declared(bug):
 
 def test_every_choice_has_a_sentence_for_who_did_not_declare_it():
     told = {(name, value) for changes, _ in DECLARATIONS for name, value in changes.items()}
-    for name in set(CHOICES) - {"accumulate", "inputs"}:
+    for name in set(CHOICES) - {"accumulate", "inputs"} - set(CONVENTIONS):
         assert {(name, value) for value in CHOICES[name][1:]} <= told
 
 

@@ -26,13 +26,12 @@ class Axis:
     def outputs(self, ceil_mode: bool = False) -> int:
         """floor((size + before + after - dilation*(kernel - 1) - 1) / stride) + 1.
 
-        `ceil_mode` takes the ceiling, but drops a last window that starts at size + before or later.
+        `ceil_mode` takes the ceiling, unless the window that it adds starts at size + before or later.
         """
         room = self.size + self.before + self.after - self.dilation * (self.kernel - 1) - 1
-        if not ceil_mode:
-            return room // self.stride + 1
-        outputs = -(-room // self.stride) + 1
-        return outputs - 1 if (outputs - 1) * self.stride >= self.size + self.before else outputs
+        floor, ceiling = room // self.stride + 1, -(-room // self.stride) + 1
+        added = ceil_mode and floor * self.stride < self.size + self.before
+        return ceiling if added else floor
 
     def inside(self, o: int) -> Iterator[Pair]:
         """(tap, pixel) for every tap of window `o` on the image, in order."""
