@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nnref.errors import ShapeError
 from nnref.windows import Windows
 
 from .registry import bug
@@ -24,7 +25,10 @@ def overhang_of_ceil_mode_counted(right, x, *, kernel_size, count_include_pad, *
 
 @bug("avg_pool2d", hint="ceil_mode were False")
 def ceil_mode_ignored(right, x, *, ceil_mode, **o):
-    return right(x, ceil_mode=False, **o)
+    try:
+        return right(x, ceil_mode=False, **o)
+    except ShapeError:  # no window fits
+        return right(x, ceil_mode=ceil_mode, **o)
 
 
 @bug("avg_pool2d_backward", hint="count_include_pad were True")

@@ -218,13 +218,14 @@ def special_windows(operation: Operation, direction: str, dtype: str, modes: Seq
 
     >>> from nnref.oracle.operations import OPERATIONS
     >>> len(list(special_windows(OPERATIONS["avg_pool2d"], "forward", "float32", ("special",))))
-    16
+    20
     """
     if not operation.windowed or "special" not in modes:
         return
     dilations = ((1, 1), (2, 1), (1, 2)) if "dilation" in operation.least else ((1, 1),)
     number = 0
-    for dilation, stride, padding in product(dilations, ((1, 1), (2, 1)), ((0, 0, 0, 0), (1, 0, 0, 1))):
+    windows = product(dilations, ((1, 1), (2, 1)), ((0, 0, 0, 0), (1, 0, 0, 1)))
+    for dilation, stride, padding in (*windows, ((1, 1), (1, 1), (4, 0, 0, 5))):
         given: dict[str, Any] = {"C": 2, "Cg": 2, "Kg": 2, "H": 5, "W": 5, "kernel": (2, 2), "bias": 1}
         geometry = _small(operation, **given, dilation=dilation, stride=stride, padding=padding)
         for kind in kinds_of("special", operation, direction):

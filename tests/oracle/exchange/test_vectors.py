@@ -229,7 +229,8 @@ def test_the_rule_in_the_docs_is_the_rule_of_the_judge(tmp_path):
                 array = np.where(np.isfinite(array), array, np.float32(np.nan))
             write_array(place / f"result_{name}.npy", array)
         wrong = check_results(place).finding is not None
-        assert plain_verdict(place) != wrong, place.name
+        several_answers = any(np.isnan(bound).any() for bound in stored.bound.values())  # no verdict of the rule
+        assert plain_verdict(place) != wrong or (several_answers and wrong), place.name
         verdicts.add((kind, wrong))
     assert {(0, False), (1, True), (1, False), (2, True), (2, False), (3, True), (3, False)} <= verdicts
 
