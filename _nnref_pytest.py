@@ -13,6 +13,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--nnref-op", action="append", metavar="NAME", help="operation; repeat for several (default: all)")
     group.addoption("--nnref-dtype", action="append", metavar="DTYPE", help="repeat for several (default: float32)")
     group.addoption("--nnref-examples", type=int, default=200, metavar="N", help="drawn cases per test (default: 200)")
+    help_ = "end each test after so many seconds (default: no end)"
+    group.addoption("--nnref-seconds", type=float, metavar="S", help=help_)
     group.addoption("--nnref-seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)")
 
 

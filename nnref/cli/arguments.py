@@ -7,11 +7,22 @@ import shlex
 from typing import Any, NoReturn
 
 from ..errors import OptionError
+from ..oracle.cases.case import DIRECTIONS, MODES
 from ..oracle.dtypes import DTYPES
 from ..oracle.exchange.process_target import ProcessTarget, process_target
 from ..oracle.targets.resolve import BUILT_IN
 
-__all__ = ["TARGETS", "add_dtype", "add_op", "add_target", "expect_at_least", "program_of", "refuse_argument"]
+__all__ = [
+    "TARGETS",
+    "add_dtype",
+    "add_op",
+    "add_part",
+    "add_target",
+    "add_time",
+    "expect_at_least",
+    "program_of",
+    "refuse_argument",
+]
 
 TARGETS = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
 
@@ -34,6 +45,22 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
     """Add --dtype."""
     help_ = f"{', '.join(DTYPES[:-1])} or {DTYPES[-1]}; repeat for several (default: float32)"
     parser.add_argument("--dtype", action="append", choices=DTYPES, metavar="DTYPE", help=help_)
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Add --direction and --mode."""
+    help_ = "forward or backward (default: both)"
+    parser.add_argument("--direction", action="append", choices=DIRECTIONS, metavar="NAME", help=help_)
+    help_ = f"mode of data: {', '.join(MODES[:-1])} or {MODES[-1]}; repeat for several (default: all)"
+    parser.add_argument("--mode", action="append", choices=MODES, metavar="NAME", help=help_)
+
+
+def add_time(parser: argparse.ArgumentParser) -> None:
+    """Add --seconds and --quick."""
+    ways = parser.add_mutually_exclusive_group()
+    help_ = "end after so many seconds, and say what was left out (default: no end)"
+    ways.add_argument("--seconds", type=float, metavar="S", help=help_)
+    ways.add_argument("--quick", action="store_true", help="the same as --seconds 10")
 
 
 def program_of(args: argparse.Namespace) -> ProcessTarget:

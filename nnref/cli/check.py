@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ..oracle.campaign.conform import conform
-from ..oracle.campaign.task import Task
+from ..oracle.campaign.conform import conform, tasks_of
 from ..oracle.report.report import Report
 from ..oracle.targets.resolve import installed_frameworks, name_of
-from ..oracle.text import visible
 from ..oracle.verdict.deviations import read_deviations
-from ..oracle.verdict.row import Result
-from .arguments import add_dtype, add_op, add_target, expect_at_least, program_of, refuse_argument
+from .arguments import add_dtype, add_op, add_part, add_target, add_time, expect_at_least, program_of, refuse_argument
 from .files import Files, refuse_file
+from .live import Live
 from .table import print_report
 
 __all__ = ["add_parser"]
 
 WITHOUT_FRAMEWORKS = ("nnref", "definition")
-BAR = (
-    SpinnerColumn(),
-    TextColumn("{task.description}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeElapsedColumn(),
-)
+QUICK = 10.0  # seconds
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,8 +38,10 @@ def add_parser(subparsers: Any) -> None:
     add_target(parser, required=False)
     add_op(parser)
     add_dtype(parser)
+    add_part(parser)
     parser.add_argument("--examples", type=int, default=200, metavar="N", help="drawn cases per row (default: 200)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the search (default: 0)")
+    add_time(parser)
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of child processes (default: 1)")
     parser.add_argument("--time-limit", type=float, default=30, metavar="S", help="seconds per case (default: 30)")
     help_ = "run the target in this process: it starts faster, but a crash ends the whole run"
@@ -81,30 +74,27 @@ def run(args: argparse.Namespace) -> int:
 def _checked(target: Any, args: argparse.Namespace, files: Files, console: Console) -> Report:
     """Check one target, write the files and print the report.
 
-    The files are written even if the campaign is interrupted. The report is printed even if a file cannot be written.
+    Both happen even if the campaign is interrupted. The report is printed even if a file cannot be written.
     """
     deviations = read_deviations(args.deviations) if args.deviations else ()
-    report, name = None, escape(visible(name_of(target)))
-    bar = Progress(*BAR, console=console, transient=True, disable=not console.is_terminal)
-    row = bar.add_task(name)
-
-    def progress(task: Task, cases: int, result: Result | None) -> None:
-        bar.update(row, description=f"{name}: {task.op} {task.direction} {task.dtype}")
+    report: Report | None = None
+    rows = len(tasks_of(target, args.op, _dtypes(args), directions=args.direction))
+    live = Live(console, name_of(target), rows, _seconds(args))
 
     def save(so_far: Report) -> None:
         nonlocal report
         report = so_far
-        bar.update(row, total=report.planned, completed=len(report.results))
+        live.save(report)
         files.save(report)
 
-    with ExitStack() as stack:
-        stack.enter_context(bar)
-        executor = stack.enter_context(ThreadPoolExecutor(args.jobs)) if args.jobs > 1 else None
-        try:
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(live)
+            executor = stack.enter_context(ThreadPoolExecutor(args.jobs)) if args.jobs > 1 else None
             report = conform(
                 target,
                 args.op,
-                args.dtype or ("float32",),
+                _dtypes(args),
                 args.examples,
                 args.seed,
                 executor,
@@ -112,15 +102,28 @@ def _checked(target: Any, args: argparse.Namespace, files: Files, console: Conso
                 isolate=isinstance(target, str) and not args.in_process,
                 time_limit=args.time_limit,
                 resume=_unfinished(args),
-                progress=progress,
                 save=save,
+                seconds=_seconds(args),
+                directions=args.direction,
+                modes=args.mode,
+                watch=live.watch,
             )
-        finally:
-            unwritten = files.write(report) if report else []
-    print_report(console, report)
+    finally:
+        unwritten = files.write(report) if report else []
+        if report:
+            print_report(console, report)
     if unwritten:
         refuse_file(*unwritten[0])
     return report
+
+
+def _dtypes(args: argparse.Namespace) -> Sequence[str]:
+    return args.dtype or ("float32",)
+
+
+def _seconds(args: argparse.Namespace) -> float | None:
+    """How long the campaign may take."""
+    return QUICK if args.quick else args.seconds
 
 
 def _unfinished(args: argparse.Namespace) -> Report | None:

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..oracle.cases.case import MODES
 from ..oracle.report.report import Report
 from ..oracle.report.telling import told, told_conventions
 from ..oracle.text import visible
-from ..oracle.verdict.row import Result, most_frequent
+from ..oracle.verdict.row import Failure, Result, most_frequent
 
-__all__ = ["print_report"]
+__all__ = ["print_failure", "print_report"]
 
 STYLES = {
     "passed": "green",
@@ -23,6 +24,7 @@ STYLES = {
     "known deviation": "yellow",
     "unsupported": "dim",
     "not implemented": "dim",
+    "not run": "bold red",
 }
 PIPED_WIDTH = 160
 NUMBERS = ("cases", "unsupported", "max |error|/bound", "median", "seconds")
@@ -31,15 +33,17 @@ LEFT_OUT = ((), ("seconds",), ("seconds", "median"), ("seconds", "median", "unsu
 SHORTEST_NAME, BOUNDLESS = 20, 1000
 
 
+def print_failure(console: Console, result: Result, failure: Failure, target: str) -> None:
+    """Print a failure of a row: what is wrong, its smallest case, and how to run it again."""
+    _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {told(failure, target)}\n")
+
+
 def print_report(console: Console, report: Report) -> None:
-    """Print the rows, then every failure with its smallest case, then remarks and the verdict."""
+    """Print the rows, then remarks and the verdict. The failures are printed when they are found."""
     if not console.is_terminal:
         console = Console(file=console.file, width=PIPED_WIDTH)
     _print_table(console, report)
     for result in report.results:
-        for failure in result.failures:
-            console.print()
-            _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {told(failure, report.target)}")
         if result.lost:
             _say(console, (f"{result.name} {result.dtype}", "bold red"), f" lost: {result.lost}")
     for line in _remarks(report):
@@ -81,7 +85,12 @@ def _print_table(console: Console, report: Report) -> None:
 def _title(report: Report) -> str:
     dtypes = list(dict.fromkeys(result.dtype for result in report.results))
     alone = f"{dtypes[0]}, " if len(dtypes) == 1 else ""
-    return f"{report.target}, {alone}{report.max_examples} drawn cases per row, seed {report.seed}"
+    parts = [f"{report.target}, {alone}{report.max_examples} drawn cases per row, seed {report.seed}"]
+    if report.seconds is not None:
+        parts.append(f"{report.seconds:g} seconds")
+    if report.modes != MODES:
+        parts.append(" and ".join(report.modes))
+    return ", ".join(parts)
 
 
 def _table(report: Report, left_out: tuple[str, ...]) -> Table:
@@ -94,6 +103,8 @@ def _table(report: Report, left_out: tuple[str, ...]) -> Table:
     for name in numbers:
         table.add_column("\n".join(name.split()), justify="right", no_wrap=True)
     for result in report.results:
+        if not result.implemented:
+            continue
         dtype = () if one_dtype else (result.dtype,)
         cells = _numbers(result)
         style = STYLES[result.status]
@@ -106,13 +117,22 @@ def _numbers(result: Result) -> dict[str, str]:
     if not result.margins:
         margins = ("exact" if result.cases else "", "")
     skipped = str(sum(result.unsupported.values()) or "")
-    return dict(zip(NUMBERS, (str(result.cases), skipped, *margins, f"{result.seconds:.1f}"), strict=True))
+    cases = f"{result.cases} of {result.asked}" if result.left_out else str(result.cases)
+    return dict(zip(NUMBERS, (cases, skipped, *margins, f"{result.seconds:.1f}"), strict=True))
 
 
 def _remarks(report: Report) -> Iterator[str]:
     """Why functions are missing or cases were not supported, and observations, each once."""
     if report.results and all(result.status == "not implemented" for result in report.results):
         yield f"{report.target} has no function to check: functions are found by name, such as {report.results[0].op}"
+    elif missing := _missing(report):
+        yield f"not implemented: {missing}"
+    if report.missing:
+        yield f"{report.missing} of {report.planned} rows were not run"
+    if left := [result for result in report.results if result.left_out]:
+        called, asked = sum(r.asked - r.left_out for r in left), sum(r.asked for r in left)
+        rows = "1 row was" if len(left) == 1 else f"{len(left)} rows were"
+        yield f"the time was up: {rows} cut, {called:,} of {asked:,} cases in time; --seconds gives more"
     reasons: Counter[str] = Counter()
     for result in report.results:
         reasons.update(result.unsupported)
@@ -125,6 +145,16 @@ def _remarks(report: Report) -> Iterator[str]:
             yield f"{result.name} {result.dtype}: {convention}"
         for reason, (deviating, passing) in result.known.items():
             yield f"known deviation in {result.name} {result.dtype}: {reason} ({_cases(deviating + passing)})"
+
+
+def _missing(report: Report) -> str:
+    """The functions that the target lacks of operations that it has in part, and how many operations it lacks."""
+    has = {result.op for result in report.results if result.implemented}
+    lacking = [result for result in report.results if not result.implemented]
+    parts = [r.op if r.direction == "forward" else f"{r.op}_backward" for r in lacking if r.op in has]
+    if others := len({result.op for result in lacking} - has):
+        parts.append(f"{others} {'other ' if has else ''}operation{'s' * (others > 1)} (see: nnref ops)")
+    return ", ".join(dict.fromkeys(parts))
 
 
 def _cases(count: int) -> str:

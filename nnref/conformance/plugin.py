@@ -5,13 +5,14 @@ The options are defined in `_nnref_pytest`, so that a run without them imports n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from ..errors import OptionError
 from ..oracle.campaign.conform import tasks_of
 from ..oracle.campaign.task import Task, function_of, run_task
+from ..oracle.limits import Clock, expect_time_limit
 from ..oracle.report.telling import told
 from ..oracle.targets.resolve import resolve
 from ..oracle.verdict.row import Result
@@ -25,6 +26,7 @@ class Row:
 
     task: Task
     target: str
+    seconds: float | None = None
 
     @property
     def id(self) -> str:
@@ -35,7 +37,7 @@ class Row:
     def run(self) -> None:
         """Search for cases in which the target and the reference disagree, and fail with the smallest of each kind."""
         __tracebackhide__ = True
-        result = run_task(self.task)
+        result = run_task(replace(self.task, clock=Clock.of(self.seconds)))
         if result.failures:
             pytest.fail("\n\n".join(told(f, self.target, script=True) for f in result.failures), pytrace=False)
         if result.lost:
@@ -59,7 +61,10 @@ def configure(config: pytest.Config) -> None:
     dtypes = config.getoption("nnref_dtype") or ["float32"]
     if examples < 0:
         raise pytest.UsageError(f"--nnref-examples must be at least 0, got {examples}")
+    seconds: float | None = config.getoption("nnref_seconds")
     try:
+        if seconds is not None:
+            expect_time_limit("pytest", "--nnref-seconds", seconds)
         target = resolve(name)
         tasks = tasks_of(target, config.getoption("nnref_op"), dtypes, examples, config.getoption("nnref_seed"))
     except OptionError as error:
@@ -67,11 +72,11 @@ def configure(config: pytest.Config) -> None:
     if not any(function_of(target, task.op, task.direction) for task in tasks):  # otherwise every test would be skipped
         functions = ", ".join(dict.fromkeys(task.op for task in tasks))
         raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
-    config.stash[ROWS] = [Row(task, name) for task in tasks]
+    config.stash[ROWS] = [Row(task, name, seconds) for task in tasks]
 
 
 def _reason(result: Result, target: str) -> str:
     if result.status == "not implemented":
         function = result.op if result.direction == "forward" else f"{result.op}_backward"
         return f"not implemented: {target} has no {function}"
-    return f"{result.verdict}: {result.why_not}" if result.unsupported else result.why_not
+    return f"{result.verdict}: {result.why_not}" if result.unsupported or result.left_out else result.why_not

@@ -193,7 +193,7 @@ def test_a_signal_ends_the_children_and_keeps_the_finished_rows(tmp_path, number
     path = written(tmp_path / "hanging.py", HANGING)
     files = [f"--{form}={tmp_path / form}" for form in ("json", "html", "junit")]
     more = ["--op", "relu", "--time-limit", "600", "--jobs", jobs, *files]
-    running = started("check", path, *FLATTEN, *more, stdout=subprocess.DEVNULL)
+    running = started("check", path, *FLATTEN, *more, stdout=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not (Path(path + ".hangs").exists() and planned_and_run(tmp_path / "json")[1] >= 2):
         assert running.poll() is None
@@ -202,7 +202,7 @@ def test_a_signal_ends_the_children_and_keeps_the_finished_rows(tmp_path, number
     children = children_of(running.pid)
     running.send_signal(number)
     try:
-        _, said = running.communicate(timeout=30)
+        table, said = running.communicate(timeout=30)
     finally:
         running.kill()
     assert running.returncode == status
@@ -211,10 +211,14 @@ def test_a_signal_ends_the_children_and_keeps_the_finished_rows(tmp_path, number
     assert not any(os.path.exists(f"/proc/{child}") for child in children)
     data = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
     assert not data["ok"]
+    lost = [row["lost"] for row in data["results"] if row["lost"]]
     planned, run = planned_and_run(tmp_path / "json")
-    assert (planned, 2 <= run < 4) == (4, True)
-    for form in ("html", "junit"):
-        assert f"{planned - run} of 4 rows were not run" in (tmp_path / form).read_text(encoding="utf-8")
+    assert (planned, 2 <= run - len(lost) < 4) == (4, True)
+    assert lost
+    assert all(why.startswith("interrupted after ") for why in lost)
+    for text in (table.decode(), *((tmp_path / form).read_text(encoding="utf-8") for form in ("html", "junit"))):
+        assert lost[0] in text
+        assert run == planned or f"{planned - run} of 4 rows were not run" in text
 
 
 def planned_and_run(path):

@@ -88,6 +88,14 @@ def test_what_is_missing_or_unsupported_is_skipped_with_the_reason(conformance):
     )
 
 
+def test_a_test_ends_in_time_and_says_how_much_was_judged(conformance):
+    slow = "import time, nnref\ndef relu(x):\n    time.sleep(0.05)\n    return nnref.relu(x)\n"
+    Path("slow.py").write_text(slow, encoding="utf-8")
+    result = conformance("-rs", "--nnref-op=relu", "-k", "forward", "--nnref-seconds=0.5", target="slow.py")
+    result.assert_outcomes(skipped=1, deselected=1)
+    result.stdout.fnmatch_lines(["SKIPPED*partly, *% judged: * of * cases in time"])
+
+
 def test_on_several_workers_with_junit(conformance, pytester):
     result = conformance("-n2", "--junitxml=report.xml", "--nnref-op=linear", "--nnref-op=relu", own_process=True)
     result.assert_outcomes(passed=2, failed=1, skipped=1)

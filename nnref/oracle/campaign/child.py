@@ -17,11 +17,12 @@ from ..cases.case import Case, parse
 from ..targets.call import CaseFunction, Function, Written, call, case_function
 from ..text import brief
 from .call_log import CallLog
-from .task import Task, declaration_of, function_of, loaded, run_task, target_of
+from .task import Task, Watch, facts_of, function_of, run_task, target_of
 
-__all__ = ["Interrupted", "message", "receive", "serve"]
+__all__ = ["SO_FAR", "Interrupted", "message", "receive", "serve"]
 
 MEMORY = 4 << 30  # bytes of data that a target may hold, if that is not more than half of the memory
+SO_FAR = "so far"  # the first part of a message with an unfinished row
 ORPHANED = 2  # time limits after which a call ends itself, because the parent is gone
 
 
@@ -51,7 +52,8 @@ def receive(pipe: IO[bytes]) -> Any:
 def serve(fileno: int, time_limit: float) -> None:
     """Answer jobs until there are no more.
 
-    The answer to ("load", name) is the declaration of the target, or the OptionError that says why it cannot be loaded.
+    The answer to ("load", name) is what is `Loaded`, or the OptionError that says why it cannot be loaded. Before the
+    answer to a task come messages (SO_FAR, row).
     The answer to ("task", task) is its row, and to ("case", task, line) it is the word "alive". The answer to a job
     that fails in another way is a text that says how.
     """
@@ -62,22 +64,25 @@ def serve(fileno: int, time_limit: float) -> None:
     def logged(function: Function) -> Function:
         return _Logged(function, log, time_limit)
 
+    def send(content: Any) -> None:
+        answers.write(message(content))
+        answers.flush()
+
     while True:
         try:
             job = receive(jobs)
         except EOFError:
             return
         log.clear()
-        answers.write(message(_answer(job, logged)))
-        answers.flush()
+        send(_answer(job, logged, lambda row: send((SO_FAR, row))))
 
 
-def _answer(job: Any, logged: Callable[[Function], Function]) -> Any:
+def _answer(job: Any, logged: Callable[[Function], Function], watch: Watch) -> Any:
     kind, subject, *line = job
     try:
         if kind == "load":
-            return declaration_of(loaded(subject), None)
-        return run_task(subject, logged=logged) if kind == "task" else _once(subject, parse(*line), logged)
+            return facts_of(subject)
+        return run_task(subject, logged=logged, watch=watch) if kind == "task" else _once(subject, parse(*line), logged)
     except OptionError as error:
         return error if kind == "load" else f"{type(error).__name__}: {error}"
     except BaseException as error:  # the import of a target may raise anything, even SystemExit

@@ -22,22 +22,25 @@ from typing import IO, Any
 from ...errors import OptionError
 from ..cases.case import Case
 from ..child_process import ChildProcess
-from ..expectation.declaration import Declaration
 from ..findings import Finding
-from ..limits import expect_time_limit, patience
+from ..limits import Clock, expect_time_limit, patience
 from ..search.fatal import fatal_again
-from ..search.known import Known, rank
+from ..search.known import Known
+from ..search.search import SHARE
+from ..search.shrink import ENDLESS
 from ..targets.resolve import refuse_target
 from ..text import brief
 from ..verdict.row import Failure, Result
-from .call_log import PAGE, CallLog
+from .call_log import PAGE, CallLog, Record
 from .child import message
-from .task import Task
+from .seen import Seen, unfinished
+from .task import Loaded, Task, Watch
 
 __all__ = ["Worker"]
 
 POLL = 0.05
 MOST = 5  # failures that end the process, in one row
+GRACE = 1.0  # seconds after the end of a campaign in which a call may end
 START = 120.0  # seconds that the import of a target may take, at least
 LONGEST_ANSWER = 1 << 28  # bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # cases are small
@@ -47,6 +50,10 @@ SERVE = (
 )
 
 Advance = Callable[[int], None]
+
+
+def _ignore(_: Any) -> None:
+    """Whoever does not care hears this."""
 
 
 class Worker:
@@ -61,33 +68,37 @@ class Worker:
         self._slowest = 0.0
         self._close = weakref.finalize(self, _end, self._children, self._log, self._file)
 
-    def load(self, name: str) -> Declaration:
-        """Load a target by name in the child, and return its declaration.
+    def load(self, name: str) -> Loaded:
+        """Load a target by name in the child, and return what is known of it.
 
         Raises
         ------
         OptionError : the target cannot be loaded, or not in time.
         """
-        reply, _ = self._attempt(("load", name), lambda cases: None)
+        reply, _ = self._attempt(("load", name))
         if isinstance(reply, OptionError):
             raise reply
-        if not isinstance(reply, Declaration):
+        if not isinstance(reply, Loaded):
             refuse_target(name, reply)
         return reply
 
-    def run(self, task: Task, advance: Advance = lambda cases: None) -> Result:
-        """The result of a task; what kills the child is a failure at its case, and the search goes on behind it."""
-        fatal: dict[Case, tuple[Known, Failure]] = {}
-        deviating: list[Case] = []
+    def run(self, task: Task, advance: Advance = _ignore, watch: Watch = _ignore) -> Result:
+        """The result of a task; what kills the child is a failure at its case, and the search goes on behind it.
+
+        `watch` sees the unfinished row, as `search` says. If a call still runs when the time of the campaign is up, the
+        child is killed, and the row is what was known of it.
+        """
+        seen, deviating = Seen(task, watch), list[Case]()
         modes, answer = task.modes, Result(task.op, task.direction, task.dtype)
         while modes:
-            avoid = tuple(known for known, _ in fatal.values())
-            reply, died = self._attempt(("task", replace(task, modes=modes, avoid=avoid)), advance)
+            avoid = tuple(known for known, _ in seen.fatal.values())
+            job = ("task", replace(task, modes=modes, avoid=avoid))
+            reply, died = self._attempt(job, advance, watch=seen.watch, clock=task.clock)
             if isinstance(reply, Result):
-                answer = reply
+                answer = seen.completed(reply)
                 break
             if died is None or died.case.mode not in modes or any(known.is_in(died.case) for known in avoid):
-                answer = task.lost(reply)
+                answer = seen.lost(reply)
                 break
             if _known(task, died.case):
                 deviating.append(died.case)
@@ -95,12 +106,10 @@ class Worker:
                 continue
             known, failure = self._smallest(task, died, avoid)
             no_progress = known in avoid
-            fatal[known.case] = known, failure
-            if no_progress or len(fatal) == MOST:
-                answer = task.lost("cases ended the process of the target again and again; the others were not called")
+            seen.note(known, failure)
+            if no_progress or len(seen.fatal) == MOST:
+                answer = seen.lost("cases ended the process of the target again and again; the others were not called")
                 break
-        found = [*(failure for _, failure in fatal.values()), *answer.failures]
-        answer.failures = sorted(found, key=lambda failure: rank(failure.case, failure.finding))
         for case in deviating:
             for deviation in _known(task, case):
                 answer.known.setdefault(deviation.reason, [0, 0])[0] += 1
@@ -114,13 +123,23 @@ class Worker:
         def failing(case: Case) -> Finding | None:
             if _known(task, case):
                 return None
-            _, died = self._attempt(("case", task, str(case)), lambda cases: None, limit)
+            _, died = self._attempt(("case", task, str(case)), limit=limit)
             return died.finding if died else None
 
-        return fatal_again(failure, before, failing)
+        return fatal_again(failure, before, failing, task.clock.part(SHARE))
 
-    def _attempt(self, job: Any, advance: Advance, limit: float | None = None) -> tuple[Any, Failure | None]:
-        """The child's answer to a job; if there is none, the reason, and the failure at the case where it died."""
+    def _attempt(
+        self,
+        job: Any,
+        advance: Advance = _ignore,
+        limit: float | None = None,
+        watch: Watch = _ignore,
+        clock: Clock = ENDLESS,
+    ) -> tuple[Any, Failure | None]:
+        """The child's answer to a job; if there is none, the reason, and the failure at the case where it died.
+
+        It is a row without anything if the time of the campaign is up and the child does not answer.
+        """
         child, limit = self._alive(), limit or self.time_limit
         self._log.clear()
         try:
@@ -128,15 +147,17 @@ class Worker:
         except Exception as error:  # pickling may raise anything
             return f"{type(error).__name__}: {brief(error)}", None
         seen, moved = self._log.read(), time.monotonic()
-        while (answer := child.answer(POLL)) is None and not child.garbled:
+        while (answer := child.news(POLL, watch)) is None and not child.garbled:
             alive, record = child.alive, self._log.read()
             advance(record.calls - seen.calls)
             if record != seen:
                 seen, moved = record, time.monotonic()
             longest = limit if record.running else max(limit, START)
+            if alive and time.time() > clock.campaign + GRACE:
+                return self._cut(child, job[1], record), None
             if alive and time.monotonic() - moved < longest:
                 continue
-            if (answer := child.answer(0)) is not None:
+            if (answer := child.news(0, watch)) is not None:
                 break
             return self._death(child, "hang" if alive else "crash", f"no answer within {longest:g} s")
         self._slowest = max(self._slowest, self._log.read().slowest)
@@ -144,6 +165,14 @@ class Worker:
             return pickle.loads(answer or b""), None
         except Exception:  # a target may write anything into the pipe
             return self._death(child, "garbled", "the process of the target wrote something that is not an answer")
+
+    def _cut(self, child: _Child, task: Task, record: Record) -> Result:
+        """The row without anything, of a task whose call is still running when the time is up."""
+        self._children.remove(child)
+        child.kill()
+        row = task.not_run()
+        row.notes.add(f"the time was up while this case was running: {record.line}")
+        return row
 
     def _death(self, child: _Child, kind: str, said: str) -> tuple[str, Failure | None]:
         """Describe the end of a child that has died, or that is killed here because it hangs."""
@@ -206,6 +235,16 @@ class _Child(ChildProcess):
         answer = bytes(self.received[8 : 8 + length])
         del self.received[: 8 + length]
         return answer
+
+    def news(self, seconds: float, watch: Watch) -> bytes | None:
+        """The same, after all unfinished rows that have come before it were shown to `watch`."""
+        while (answer := self.answer(seconds)) is not None:
+            row = unfinished(answer)
+            if row is None:
+                return answer
+            watch(row)
+            seconds = 0.0
+        return None
 
 
 def _search_path() -> list[str]:

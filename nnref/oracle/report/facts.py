@@ -10,9 +10,11 @@ import numpy as np
 
 import nnref
 
+from ..cases.case import MODES
 from ..expectation.declaration import Declaration
 from ..verdict.deviations import Deviation
 from ..verdict.row import Result
+from .machine import machine, today
 
 __all__ = ["Facts"]
 
@@ -31,8 +33,12 @@ class Facts:
     declares : what the target states about its arithmetic
     results : a row for each operation, direction and dtype
     deviations : the known ones that were looked for
-    versions : of nnref, NumPy and Python, where the campaign ran
+    versions : of nnref, NumPy and Python, which judged, and of the libraries that the target uses
     planned : how many rows were asked for; an interrupted campaign has fewer
+    seconds : how long the campaign was allowed to take; None for no end
+    modes : the modes of data
+    machine : processor, its instructions, system
+    date : the day of the campaign
     """
 
     target: str
@@ -43,6 +49,10 @@ class Facts:
     deviations: tuple[Deviation, ...] = ()
     versions: dict[str, str] = field(default_factory=_versions)
     planned: int = 0
+    seconds: float | None = None
+    modes: tuple[str, ...] = MODES
+    machine: dict[str, str] = field(default_factory=machine)
+    date: str = field(default_factory=today)
 
     @property
     def ok(self) -> bool:
@@ -53,7 +63,7 @@ class Facts:
     @property
     def missing(self) -> int:
         """How many rows were asked for and not run."""
-        return max(0, self.planned - len(self.results))
+        return max(0, self.planned - len(self.results)) + self.counts()["not run"]
 
     def counts(self) -> Counter[str]:
         """Status -> rows."""
@@ -64,7 +74,7 @@ class Facts:
         lines = []
         for deviation in self.deviations:
             rows = [r for r in self.results if r.implemented and deviation.concerns(r.op, r.direction, r.dtype)]
-            if not rows or self.missing or any(r.lost for r in rows):
+            if not rows or self.missing or any(r.lost or r.left_out for r in rows):
                 continue
             counts = [r.known[deviation.reason] for r in rows if deviation.reason in r.known]
             deviating, passing = (sum(c[i] for c in counts) for i in (0, 1))
@@ -75,5 +85,5 @@ class Facts:
 
     def same_campaign(self, other: Facts) -> bool:
         """Whether rows of one may stand in the other."""
-        mine, theirs = ((r.target, r.seed, r.max_examples, r.declares, r.deviations) for r in (self, other))
+        mine, theirs = ((r.target, r.seed, r.max_examples, r.declares, r.deviations, r.modes) for r in (self, other))
         return mine == theirs

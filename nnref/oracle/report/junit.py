@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from ..cases.case import MODES
 from ..text import visible
 from ..verdict.row import Result
 from .facts import Facts
@@ -26,7 +27,12 @@ def document(report: Facts) -> str:
     counts["time"] = f"{sum(result.seconds for result in report.results):.3f}"
     suites = Element("testsuites", {"name": "nnref", **counts})
     suite = SubElement(suites, "testsuite", {"name": visible(report.target), **counts})
-    facts = {"seed": report.seed, "max_examples": report.max_examples}
+    facts: dict[str, object] = {"seed": report.seed, "max_examples": report.max_examples}
+    if report.seconds is not None:
+        facts["seconds"] = f"{report.seconds:g}"
+    if report.modes != MODES:
+        facts["modes"] = " ".join(report.modes)
+    facts |= {"date": report.date, **report.machine}
     versions = {f"version of {name}": version for name, version in report.versions.items()}
     declares = {f"declares {name}": value for name, value in report.declares.said().items()}
     _add_properties(suite, {**facts, **versions, **declares}.items())
@@ -40,7 +46,8 @@ def _row(result: Result, target: str) -> Element:
     case = Element("testcase", {"classname": result.op, "name": name, "time": f"{result.seconds:.3f}"})
     notes = [("note", note) for note in sorted(result.notes)]
     notes += [("convention", line) for line in told_conventions(result)]
-    _add_properties(case, [("cases", result.cases), ("share", f"{result.share:.4f}"), *_margins(result), *notes])
+    time = [("asked", result.asked), ("left_out", result.left_out)] if result.left_out else []
+    _add_properties(case, [("cases", result.cases), ("share", f"{result.share:.4f}"), *time, *_margins(result), *notes])
     failures = "\n\n".join(told(failure, target, script=True) for failure in result.failures)
     if result.lost:
         _add_outcome(case, "error", "lost", result.lost, failures)
@@ -62,6 +69,8 @@ def _reasons(result: Result) -> str:
         return "the target has no such function"
     if result.status == "partly":
         return f"{result.verdict}; {result.why_not}"
+    if result.status == "not run":
+        return "no time was left"
     if result.status == "known deviation":
         return "; ".join(reason for reason, (deviating, _) in sorted(result.known.items()) if deviating)
     return result.why_not

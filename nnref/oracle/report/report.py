@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import OptionError, refuse
+from ..cases.case import MODES
 from ..expectation.declaration import Declaration
 from ..text import brief
 from ..verdict.deviations import Deviation
@@ -33,8 +34,12 @@ class Report(Facts):
             "planned": max(self.planned, len(self.results)),
             "seed": self.seed,
             "max_examples": self.max_examples,
+            "seconds": self.seconds,
+            "modes": list(self.modes),
             "declares": self.declares.said(),
             "versions": self.versions,
+            "machine": self.machine,
+            "date": self.date,
             "deviations": [asdict(deviation) for deviation in self.deviations],
             "outlived": self.outlived(),
             "results": [result.to_dict() for result in self.results],
@@ -64,8 +69,10 @@ class Report(Facts):
             declares = Declaration(**data["declares"])
             deviations = tuple(Deviation(**entry) for entry in data["deviations"])
             head = (data["target"], data["seed"], data["max_examples"])
-            planned = data.get("planned", len(results))
-            return cls(*head, declares, results, deviations, data["versions"], planned)
+            planned, seconds = data.get("planned", len(results)), data.get("seconds")
+            modes = tuple(data.get("modes", MODES))
+            where = (dict(data.get("machine", {})), str(data.get("date", "")))
+            return cls(*head, declares, results, deviations, data["versions"], planned, seconds, modes, *where)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             what = f"{type(error).__name__}: {brief(error)}"
             refuse(OptionError, "Report.from_json", "text", "a report of this version", what)

@@ -5,10 +5,14 @@ steered towards large margins. Every mode has a seed of its own in every row, so
 
 A failure is made small as soon as it is found, and the search goes on behind it: cases that contain it again are passed
 over (`known`). A case that the target refuses is tried again in the nearest form that it accepts (`refusals`).
+
+A `Clock` may end the search between two cases. A failure gets its share of what is left to be made small. Without an
+end, the time changes nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,15 +27,16 @@ from ..cases.drawn import cases
 from ..cases.enumerated import enumerated
 from ..diagnosis.hint import SUSPECT, behaves_as, explains
 from ..expectation.declaration import Declaration
-from ..findings import Finding, Verdict
+from ..findings import Finding, Unsupported, Verdict
+from ..limits import Clock
 from ..operations import OPERATIONS
-from ..targets.call import Function
+from ..targets.call import CaseFunction, Function, case_function
 from ..verdict.deviations import Deviation
-from ..verdict.row import Failure, Result
+from ..verdict.row import Failure, Hint, Result
 from .fatal import fatal_again
 from .known import FATAL, PLAIN, UNUSUAL, Known, explored, rank
 from .refusals import Refusals
-from .shrink import BUDGET, shrink
+from .shrink import BUDGET, ENDLESS, shrink
 from .tester import Tester
 
 __all__ = ["drawn", "search"]
@@ -40,6 +45,8 @@ BATCH = 250  # drawn cases
 REPEATED = 16  # every so many cases one is called twice, to see whether the bits are the same
 MOST = 5  # failures of one rank that are made small in a row; the first with the whole budget of calls
 LATER_BUDGET = BUDGET // 4
+SHARE = 0.25  # of the time that is left, to make a failure small
+TELL = 0.5  # seconds between two calls of `watch`
 
 
 @dataclass
@@ -55,15 +62,30 @@ class _Search:
     refusals: Refusals = field(default_factory=Refusals)
     replaced: set[str] = field(default_factory=set)
     undecided: int = 0
+    clock: Clock = ENDLESS
+    watch: Callable[[Result], None] = lambda result: None
+    told: float = 0.0
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def done(self) -> bool:
         """Whether one failure is enough, and there is one of plain data."""
         return self.only_first and any(found.rank != UNUSUAL for found in self.found)
 
+    def tell(self) -> None:
+        """Show the row as far as it is known."""
+        self.told, self.result.failures = time.monotonic(), self.failures()
+        self.result.seconds = self.told - self.started
+        self.watch(self.result)
+
     def visit(self, case: Case) -> float:
         """Judge one case, or the nearest one that the target accepts, and return its margin."""
+        if self.clock.is_over:
+            raise _TimeUp
         self.advance(1)
+        self.result.left_out -= 1
+        if time.monotonic() - self.told > TELL:
+            self.tell()
         fatal = (*self.avoid, *(found.known for found in self.found if found.known.is_fatal))
         if self.done or any(known.is_in(case) for known in fatal):
             return 0.0
@@ -113,7 +135,7 @@ class _Search:
 
     def _meet(self, case: Case, finding: Finding) -> None:
         """Make a failure small that is not known yet, and see what it covers."""
-        kind, first = finding.kind, rank(case, finding)
+        kind, first, clock = finding.kind, rank(case, finding), self.clock.part(SHARE)
         if self._is_known(case, finding) or [found.rank for found in self.found].count(first) >= MOST:
             return
 
@@ -125,15 +147,26 @@ class _Search:
             return next(wrong, None)
 
         if kind in FATAL:
-            known, failure = fatal_again(Failure(case, finding), [found.known for found in self.found], same)
+            before = [found.known for found in self.found]
+            known, failure = fatal_again(Failure(case, finding), before, same, clock)
             self.found = [found for found in self.found if found.known.case != known.case]
-            self.found.append(_Found(failure, known, first))
+            self._note(_Found(failure, known, first))
             return
-        smallest, wrong = shrink(case, finding, same, budget=LATER_BUDGET if self.found else BUDGET)
+        smallest, wrong = shrink(case, finding, same, budget=LATER_BUDGET if self.found else BUDGET, clock=clock)
         findings = [wrong, *self._findings(smallest), *self._findings(case)]
-        hint = behaves_as(self.tester.function, (smallest, case), self.tester.declares, wrong)
-        known = explored(smallest, findings, self.modes, self._findings)
-        self.found.append(_Found(Failure(smallest, wrong, hint), known, first))
+        hint = self._hint((smallest, case), wrong)
+        known = explored(smallest, findings, self.modes, _until(clock, self._findings))
+        self._note(_Found(Failure(smallest, wrong, hint), known, first))
+
+    def _note(self, found: _Found) -> None:
+        self.found.append(found)
+        self.tell()
+
+    def _hint(self, cases: Sequence[Case], finding: Finding) -> Hint | None:
+        """What the target behaves like; None if there is no time to find out."""
+        clock = self.clock.part(SHARE)
+        hint = behaves_as(_Timed(self.tester.function, clock), cases, self.tester.declares, finding)
+        return None if clock.is_over else hint
 
     def _is_known(self, case: Case, finding: Finding) -> bool:
         """Whether what is wrong with a case was found before.
@@ -170,6 +203,27 @@ class _Found:
     rank: int
 
 
+class _TimeUp(BaseException):
+    """Hypothesis draws no further cases. It catches every other kind of exception."""
+
+
+class _Timed(CaseFunction):
+    """A target's function that refuses every case when the time is up, so that probes say nothing."""
+
+    def __init__(self, function: Function, clock: Clock) -> None:
+        self.function, self.clock = case_function(function), clock
+
+    def of_case(self, case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+        if self.clock.is_over:
+            raise Unsupported("no time is left")
+        return self.function.of_case(case, arrays, options)
+
+
+def _until(clock: Clock, findings: Callable[[Case], Sequence[Finding]]) -> Callable[[Case], Sequence[Finding]]:
+    """What is wrong with a case; nothing when the time is up."""
+    return lambda case: () if clock.is_over else findings(case)
+
+
 def search(
     function: Function,
     op: str,
@@ -184,25 +238,34 @@ def search(
     advance: Callable[[int], None] = lambda cases: None,
     only_first: bool = False,
     avoid: Sequence[Known] = (),
+    clock: Clock = ENDLESS,
+    watch: Callable[[Result], None] = lambda result: None,
 ) -> Result:
     """Run the search and make small what it finds; `advance` hears of every case.
 
-    With `only_first` it ends at the first failure of plain data. Cases that contain one of those to `avoid` are passed
-    over.
+    With `only_first` it ends at the first failure of plain data, and in any case when the `clock` is over. Cases that
+    contain one of those to `avoid` are passed over. `watch` sees the unfinished row at the start, at every failure,
+    and about twice a second.
     """
-    started = time.perf_counter()
     tester = Tester(function, declares or Declaration())
-    run = _Search(tester, Result(op, direction, dtype), modes, deviations, advance, only_first, avoid=avoid)
-    for case in takewhile(lambda _: not run.done, enumerated(OPERATIONS[op], direction, dtype, modes)):
-        run.visit(case)
-    for position, mode in enumerate(() if run.done else modes):
-        share, own = (max_examples + position) // len(modes), f"{seed} {op}.{direction} {dtype} {mode}"
-        drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, own)
+    always = list(enumerated(OPERATIONS[op], direction, dtype, modes))
+    asked = len(always) + max_examples
+    row = Result(op, direction, dtype, asked=asked, left_out=asked)
+    run = _Search(tester, row, modes, deviations, advance, only_first, avoid=avoid, clock=clock, watch=watch)
+    run.tell()
+    with contextlib.suppress(_TimeUp):
+        for case in takewhile(lambda _: not run.done, always):
+            run.visit(case)
+        for position, mode in enumerate(() if run.done else modes):
+            share, own = (max_examples + position) // len(modes), f"{seed} {op}.{direction} {dtype} {mode}"
+            drawn(cases(op, direction=direction, dtype=dtype, modes=(mode,)), run.visit, share, own)
+        row.left_out = 0  # hypothesis draws fewer cases than asked for where there are no more
+    row.left_out = max(0, row.left_out)
     run.result.failures = run.failures()
     if run.undecided:
         why = "intermediate results may overflow there, or no bound follows"
         run.result.notes.add(f"no verdict on any value in {run.undecided} of {run.result.cases} cases: {why}")
-    run.result.seconds = time.perf_counter() - started
+    run.result.seconds = time.monotonic() - run.started
     return run.result
 
 

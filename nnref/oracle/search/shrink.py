@@ -16,6 +16,7 @@ from math import prod
 
 from ..cases.case import Case
 from ..findings import Finding
+from ..limits import Clock
 
 __all__ = ["BUDGET", "Failing", "elements", "shrink"]
 
@@ -24,6 +25,7 @@ SEEDS = (8, 40)
 BY_HAND, MANY_SEEDS = 16, 320  # numbers that a person can follow; where it is nearly that, one more round
 BUDGET = 8000  # calls
 SECONDS = 60.0
+ENDLESS = Clock()
 SLOW = 0.05  # seconds for a call; what is faster ends by its calls alone, and alike every time
 
 
@@ -33,9 +35,15 @@ def elements(case: Case) -> int:
 
 
 def shrink(
-    case: Case, finding: Finding, failing: Failing, rounds: Sequence[int] = SEEDS, budget: int = BUDGET
+    case: Case,
+    finding: Finding,
+    failing: Failing,
+    rounds: Sequence[int] = SEEDS,
+    budget: int = BUDGET,
+    clock: Clock = ENDLESS,
 ) -> tuple[Case, Finding]:
-    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls.
+    """The smallest failing case reachable from `case`, and its finding, within a `budget` of calls and
+    the time of the `clock`.
 
     A smaller case is tried with as many seeds as the round says: few at first, to get down fast, then many, for a
     failure that few data show; and once more where it is nearly small enough to be worked out by hand.
@@ -43,7 +51,9 @@ def shrink(
     calls, start = 0, time.monotonic()
 
     def may_go_on() -> bool:
-        return calls < budget and time.monotonic() - start < max(SECONDS, SLOW * (calls + 1))
+        if calls >= budget or clock.is_over:
+            return False
+        return time.monotonic() - start < max(SECONDS, SLOW * (calls + 1))
 
     def attempt(candidate: Case, seed: int) -> tuple[Case, Finding] | None:
         nonlocal calls

@@ -17,7 +17,7 @@ __all__ = ["STATUSES", "Failure", "Hint", "Result", "most_frequent"]
 
 Ways = tuple[tuple[str, ...], tuple[str, ...]]  # answers of a target and of nnref, several where they agree
 
-STATUSES = ("passed", "partly", "failed", "known deviation", "unsupported", "not implemented")
+STATUSES = ("passed", "partly", "failed", "known deviation", "unsupported", "not implemented", "not run")
 LEAST_SHARE = 0.5  # of the cases asked for that must be judged, for a row to be called passed
 QUANTILES = 20
 REASONS, OTHERS = 8, "other reasons"
@@ -139,6 +139,8 @@ class Result:
     notes : observations that fail nothing
     conventions : name of a convention -> ways of answering, each with the reference's -> cases
     lost : why the row could not be run to its end, if it could not
+    asked : how many cases were to be called
+    left_out : how many of these were not, because the time was up
     """
 
     op: str
@@ -156,6 +158,8 @@ class Result:
     seconds: float = 0.0
     replaced: int = 0
     conventions: dict[str, Counter[Ways]] = field(default_factory=dict)
+    asked: int = 0
+    left_out: int = 0
 
     def observe(self, observed: Observed) -> None:
         """Count an answer to a convention."""
@@ -182,6 +186,8 @@ class Result:
             return "failed"
         if any(deviating for deviating, _ in self.known.values()):
             return "known deviation"
+        if self.left_out and not self.cases and not self.unsupported:
+            return "not run"
         if not self.judged:
             return "unsupported"
         return "passed" if self.share >= LEAST_SHARE else "partly"
@@ -189,17 +195,17 @@ class Result:
     @property
     def share(self) -> float:
         """How much of what was asked was judged: cases that the target accepted as they were, of all."""
-        accepted, refused = self.cases - self.replaced, sum(self.unsupported.values())
-        return accepted / (accepted + refused) if accepted + refused else 0.0
+        accepted, not_judged = self.cases - self.replaced, sum(self.unsupported.values()) + self.left_out
+        return accepted / (accepted + not_judged) if accepted + not_judged else 0.0
 
     @property
     def verdict(self) -> str:
-        """The status, with the share of cases that was judged where the target refused some.
+        """The status, with the share of cases that was judged where some were refused or left out.
 
         >>> Result("relu", "forward", "float32", cases=30, unsupported=Counter({"no": 70})).verdict
         'partly, 30% judged'
         """
-        shared = self.status in ("passed", "partly", "failed") and bool(self.unsupported)
+        shared = self.status in ("passed", "partly", "failed") and bool(self.unsupported or self.left_out)
         return f"{self.status}, {math.floor(100 * self.share)}% judged" if shared else self.status
 
     @property
@@ -208,9 +214,19 @@ class Result:
         return self.cases - self.without_verdict
 
     @property
+    def in_time(self) -> str:
+        """How many of the cases were called before the time was up; empty if all were.
+
+        >>> Result("relu", "forward", "float32", asked=2202, left_out=998).in_time
+        '1,204 of 2,202 cases in time'
+        """
+        return f"{self.asked - self.left_out:,} of {self.asked:,} cases in time" if self.left_out else ""
+
+    @property
     def why_not(self) -> str:
         """Why a row is neither passed nor failed, if it has neither a known deviation nor a missing function."""
-        reasons = "; ".join(f"{reason} ({cases} cases)" for reason, cases in sorted(self.unsupported.items()))
+        refused = (f"{reason} ({cases} cases)" for reason, cases in sorted(self.unsupported.items()))
+        reasons = "; ".join(filter(None, (*refused, self.in_time)))
         return reasons or ("no value could be judged" if self.cases else "there are no such cases")
 
     @property
@@ -246,6 +262,8 @@ class Result:
             "known": {reason: list(counts) for reason, counts in sorted(self.known.items())},
             "unsupported": dict(sorted(self.unsupported.items())),
             "replaced": self.replaced,
+            "asked": self.asked,
+            "left_out": self.left_out,
             "share": round(self.share, 4),
             "notes": sorted(self.notes),
             "conventions": [
@@ -276,6 +294,8 @@ class Result:
             data["seconds"],
             data.get("replaced", 0),
             _conventions(data.get("conventions", ())),
+            data.get("asked", 0),
+            data.get("left_out", 0),
         )
 
 

@@ -187,8 +187,8 @@ def test_a_target_that_cannot_be_loaded_is_a_lost_row(worker, tmp_path, source):
 
 def test_a_target_of_a_name_is_loaded_in_the_child(worker, tmp_path, path):
     (tmp_path / "tame.py").write_text("from nnref.oracle import Declaration\ndeclares = Declaration(nan='any')\n")
-    assert worker.load(str(tmp_path / "tame.py")) == oracle.Declaration(nan="any")
-    assert worker.load(path) == oracle.Declaration()
+    assert worker.load(str(tmp_path / "tame.py")).declares == oracle.Declaration(nan="any")
+    assert worker.load(path).declares == oracle.Declaration()
     with pytest.raises(OptionError, match=r"^resolve: target must be .*, got 'no_such' .ModuleNotFoundError"):
         worker.load("no_such")
 
@@ -225,7 +225,7 @@ def test_a_time_limit_that_is_none_is_refused(limit):
 def test_whatever_is_in_the_search_path(path, monkeypatch):
     monkeypatch.setattr(sys, "path", [Path(path).parent, None, 3, *sys.path])
     with Worker(2) as fresh:
-        assert fresh.load("unruly") == oracle.Declaration()
+        assert fresh.load("unruly").declares == oracle.Declaration()
 
 
 FLUSH = """
