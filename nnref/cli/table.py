@@ -27,6 +27,7 @@ STYLES = {
     "not run": "bold red",
 }
 PIPED_WIDTH = 160
+NARROW = 80  # for values, if the output is not a terminal
 NUMBERS = ("cases", "unsupported", "max |error|/bound", "median", "seconds")
 # columns that are left out on a narrow terminal; the first entry that makes the table fit is taken
 LEFT_OUT = ((), ("seconds",), ("seconds", "median"), ("seconds", "median", "unsupported"))
@@ -35,7 +36,8 @@ SHORTEST_NAME, BOUNDLESS = 20, 1000
 
 def print_failure(console: Console, result: Result, failure: Failure, target: str) -> None:
     """Print a failure of a row: what is wrong, its smallest case, and how to run it again."""
-    _say(console, (f"{result.name} {result.dtype}", "bold red"), f" {told(failure, target)}\n")
+    width = console.width if console.is_terminal else NARROW
+    _say(console, (f"{result.name} {result.dtype}", "bold red"), f"\n  {told(failure, target, width=width)}\n")
 
 
 def print_report(console: Console, report: Report) -> None:

@@ -72,7 +72,7 @@ def configure(config: pytest.Config) -> None:
     if not any(function_of(target, task.op, task.direction) for task in tasks):  # otherwise every test would be skipped
         functions = ", ".join(dict.fromkeys(task.op for task in tasks))
         raise pytest.UsageError(f"--nnref-target: {name} has none of the functions {functions}, nor a backward of one")
-    config.stash[ROWS] = [Row(task, name, seconds) for task in tasks]
+    config.stash[ROWS] = [Row(replace(task, named=name), name, seconds) for task in tasks]
 
 
 def _reason(result: Result, target: str) -> str:

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "Observed", "TargetDied", "Unsupported", "Verdict"]
+__all__ = ["EARLIER", "NOT_COMPUTED", "Finding", "Frame", "Observed", "TargetDied", "Unsupported", "Verdict"]
 
 EARLIER = "an earlier result"  # the subject of a finding that a function returned the same memory twice
 
@@ -32,6 +32,16 @@ NOT_COMPUTED = _NotComputed()  # a target returns it for a gradient that it does
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A line of a target that an exception came through."""
+
+    file: str
+    line: int
+    function: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """What is wrong with an answer.
 
@@ -43,6 +53,8 @@ class Finding:
     wanted, found : what the subject must be, and what it is
     said : the words of the target or the system: the text of an exception, the cause of a death
     index, expected, got, bound, margin : the worst element, if the finding is a wrong value
+    causes : of an exception, each as its type and text, the nearest first
+    frames : lines of the target that it came through, the last one last
     """
 
     kind: str
@@ -56,6 +68,8 @@ class Finding:
     got: float | None = None
     bound: float | None = None
     margin: float | None = None
+    causes: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
     @property
     def message(self) -> str:
@@ -89,7 +103,8 @@ class Finding:
         """The inverse of `to_dict`. It also reads old reports, which have no subjects."""
         parts = {"said": data["message"]} | {key: v for key, v in data.items() if key not in ("message", "output")}
         parts.setdefault("subject", data["output"] if data["kind"] == "value" else "")
-        return cls(**parts | {"index": tuple(data["index"])})
+        frames = tuple(Frame(**frame) for frame in data.get("frames", ()))
+        return cls(**parts | {"index": tuple(data["index"]), "causes": tuple(data.get("causes", ())), "frames": frames})
 
 
 WORDS = {

@@ -60,7 +60,8 @@ def test_a_wrong_one_fails_and_shows_the_case_and_nothing_of_the_oracle(conforma
             "  it behaves as if the bias were ignored",
             "  case: linear.forward float32 integers contiguous seed=* N=1 C=1 K=1 bias=1",
             '  again: nnref repro "linear.forward float32 integers *" buggy.py',
-            "*from your_package import linear*",
+            "*exec_module(module)",
+            "linear = module.linear  # the function under test",
             "assert *",
             "FAILED *linear.forward-float32*",
         ]

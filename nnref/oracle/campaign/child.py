@@ -17,6 +17,7 @@ from ..cases.case import Case, parse
 from ..targets.call import CaseFunction, Function, Written, call, case_function
 from ..text import brief
 from .call_log import CallLog
+from .repeat import repeated
 from .task import Task, Watch, facts_of, function_of, run_task, target_of
 
 __all__ = ["SO_FAR", "Interrupted", "message", "receive", "serve"]
@@ -53,7 +54,7 @@ def serve(fileno: int, time_limit: float) -> None:
     """Answer jobs until there are no more.
 
     The answer to ("load", name) is what is `Loaded`, or the OptionError that says why it cannot be loaded. Before the
-    answer to a task come messages (SO_FAR, row).
+    answer to a task come messages (SO_FAR, row). The answer to ("repeat", task, line) is what is `Repeated`, or None.
     The answer to ("task", task) is its row, and to ("case", task, line) it is the word "alive". The answer to a job
     that fails in another way is a text that says how.
     """
@@ -82,7 +83,10 @@ def _answer(job: Any, logged: Callable[[Function], Function], watch: Watch) -> A
     try:
         if kind == "load":
             return facts_of(subject)
-        return run_task(subject, logged=logged, watch=watch) if kind == "task" else _once(subject, parse(*line), logged)
+        if kind == "task":
+            return run_task(subject, logged=logged, watch=watch)
+        again = repeated if kind == "repeat" else _once
+        return again(subject, parse(*line), logged)
     except OptionError as error:
         return error if kind == "load" else f"{type(error).__name__}: {error}"
     except BaseException as error:  # the import of a target may raise anything, even SystemExit

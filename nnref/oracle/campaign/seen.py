@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..cases.case import Case
+from ..report.values import values_of
 from ..search.known import Known, rank
 from ..verdict.row import Failure, Result
 from .child import SO_FAR
@@ -39,7 +40,7 @@ class Seen:
 
     def note(self, known: Known, failure: Failure) -> None:
         """Take a failure that has ended the process."""
-        self.fatal[known.case] = known, failure
+        self.fatal[known.case] = known, replace(failure, values=values_of(failure.case, None, failure.finding))
         self._watch(self._with(self.best, self.failures.values()))
 
     def completed(self, row: Result) -> Result:

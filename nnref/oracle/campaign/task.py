@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,14 +16,16 @@ from ..limits import Clock
 from ..operations import OPERATIONS
 from ..report.script import snippet
 from ..report.side_by_side import side_by_side
+from ..report.values import values_of
 from ..search.known import Known
 from ..search.search import search
 from ..search.shrink import ENDLESS
 from ..targets.call import Function
+from ..targets.origin import import_lines
 from ..targets.resolve import resolve
 from ..targets.versions import versions_of
 from ..verdict.deviations import Deviation
-from ..verdict.row import Failure, Result, most_frequent
+from ..verdict.row import Failure, Result, Values, most_frequent
 
 __all__ = [
     "Finished",
@@ -36,6 +38,7 @@ __all__ = [
     "declaration_of",
     "facts_of",
     "function_of",
+    "imports_of",
     "loaded",
     "run_task",
     "target_of",
@@ -65,6 +68,7 @@ class Task:
     deviations: tuple[Deviation, ...] = ()
     avoid: tuple[Known, ...] = ()  # what is known to end the target's process
     clock: Clock = ENDLESS
+    named: str = ""  # the name of a target that is given as an object, if it has one
 
     @property
     def key(self) -> Key:
@@ -137,6 +141,13 @@ def function_of(target: Any, op: str, direction: str) -> Function | None:
     return function if callable(function) else None
 
 
+def imports_of(task: Task) -> Callable[[str], Sequence[str]]:
+    """How a script imports the function of a task, by the name that it has there."""
+    return lambda name: import_lines(
+        task.named or task.target, target_of(task), _name_of(task.op, task.direction), name
+    )
+
+
 def declaration_of(target: Any, given: Declaration | None) -> Declaration:
     """The given declaration, or else the target's own, or else the strictest."""
     own = target.get("declares") if isinstance(target, dict) else getattr(target, "declares", None)
@@ -168,13 +179,15 @@ def _run(task: Task, advance: Callable[[int], None], logged: Callable[[Function]
         return Result(task.op, task.direction, task.dtype, implemented=False)
     function = logged(function)
     declares = declaration_of(target, task.declares)
-    scripts: dict[str, str] = {}
+    shown: dict[str, tuple[str, Values]] = {}
 
     def with_script(failure: Failure) -> Failure:
-        if failure.descriptor not in scripts:
+        if failure.descriptor not in shown:
             side = side_by_side(failure.case, function, declares)
-            scripts[failure.descriptor] = snippet(failure.case, side, failure.finding, failure.hint, function)
-        return replace(failure, snippet=scripts[failure.descriptor])
+            script = snippet(failure.case, side, failure.finding, failure.hint, function, imports_of(task))
+            shown[failure.descriptor] = script, values_of(failure.case, side, failure.finding)
+        script, values = shown[failure.descriptor]
+        return replace(failure, snippet=script, values=values)
 
     def with_scripts(result: Result) -> Result:
         return replace(result, failures=[with_script(failure) for failure in result.failures])

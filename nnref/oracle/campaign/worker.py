@@ -33,6 +33,7 @@ from ..text import brief
 from ..verdict.row import Failure, Result
 from .call_log import PAGE, CallLog, Record
 from .child import message
+from .repeat import Repeated
 from .seen import Seen, unfinished
 from .task import Loaded, Task, Watch
 
@@ -115,6 +116,15 @@ class Worker:
                 answer.known.setdefault(deviation.reason, [0, 0])[0] += 1
             answer.notes.add(f"{case.mode} data were left at a known deviation that ended the process")
         return answer
+
+    def repeat(self, task: Task, case: Case) -> Repeated | None:
+        """One case again; None if the target has no function for it."""
+        reply, died = self._attempt(("repeat", task, str(case)))
+        if died is not None:
+            return Repeated(died.finding, None, None)
+        if reply is None or isinstance(reply, Repeated):
+            return reply
+        return Repeated(Finding("crash", said=str(reply)), None, None)
 
     def _smallest(self, task: Task, failure: Failure, before: Sequence[Known]) -> tuple[Known, Failure]:
         """Shrink a crash, with a new child for every smaller case that crashes too."""

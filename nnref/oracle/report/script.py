@@ -6,7 +6,7 @@ found wrong, be that a value, a shape, an input written to or a state left behin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from .side_by_side import SideBySide
 
 __all__ = ["snippet"]
 
+Imports = Callable[[str], Sequence[str]]
+
 STATES = {  # what a target may leave changed, as Python that shows it
     "np.seterr": "np.geterr()",
     "NumPy's global random state": "np.random.get_state()[2], np.random.get_state()[1][:2].tolist()",
@@ -38,6 +40,11 @@ def in_memory(array, memory, offset, strides):
 '''
 
 
+def unknown_package(name: str) -> Sequence[str]:
+    """The import of a function of which nothing is known."""
+    return [f"from your_package import {name}  # the function under test"]
+
+
 @undisturbed
 def snippet(
     case: Case,
@@ -45,11 +52,13 @@ def snippet(
     finding: Finding | None = None,
     hint: Hint | None = None,
     function: Function | None = None,
+    imports: Imports = unknown_package,
 ) -> str:
     """A script that needs NumPy and the target alone: arrays, the call, and what must hold of its results.
 
     Asserted is what the finding is about, all values if there is none. Where the target is known to remember earlier
-    calls, one comes first. With the `function`, the call of an adapted kernel is the kernel's own.
+    calls, one comes first. With the `function`, the call of an adapted kernel is the kernel's own. `imports` gives the
+    lines that bind the name of the function.
     """
     earlier = [_Call(hint.before, function)] if hint and hint.before else []
     calls = [*earlier, _Call(case, function)]
@@ -63,7 +72,7 @@ def snippet(
         "import numpy as np",
         *(["import ml_dtypes"] if case.dtype == "bfloat16" else []),
         *(["from nnref.oracle.operations.networks import assembled"] if case.operation.assemble else []),
-        f"from your_package import {calls[-1].written.function}  # the function under test",
+        *imports(calls[-1].written.function),
         *(IN_MEMORY.split("\n") if any(each.moved for each in calls) else [""]),
         *(line for each in earlier for line in (*each.arrays(), each.text(), "", "# and then the call that is wrong")),
         *calls[-1].arrays(),

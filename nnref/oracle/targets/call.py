@@ -17,6 +17,7 @@ from ..arrays.layout import laid_out
 from ..cases.case import Case, layout_of
 from ..findings import NOT_COMPUTED, Finding, TargetDied, Unsupported
 from ..text import brief
+from .trace import causes_of, frames_of
 
 __all__ = ["Answer", "CaseFunction", "Function", "Variable", "Written", "call", "case_function", "plain_results"]
 
@@ -144,7 +145,10 @@ def call(function: Function, case: Case, arrays: Arrays, options: dict[str, Any]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and worse: a target must not end the oracle
-        return Answer(finding=Finding("exception", type(error).__name__, case.function, said=brief(error)))
+        name, said = type(error).__name__, brief(error)
+        came = (causes_of(error), frames_of(error))
+        found = Finding("exception", name, case.function, said=said, causes=came[0], frames=came[1])
+        return Answer(finding=found)
     finally:
         if changed:
             float_state.restore(environment)

@@ -13,7 +13,7 @@ from typing import Any
 from ..cases.case import Case, parse
 from ..findings import Finding, Observed
 
-__all__ = ["STATUSES", "Failure", "Hint", "Result", "most_frequent"]
+__all__ = ["STATUSES", "Failure", "Hint", "Result", "Values", "most_frequent"]
 
 Ways = tuple[tuple[str, ...], tuple[str, ...]]  # answers of a target and of nnref, several where they agree
 
@@ -84,6 +84,45 @@ class Hint:
 
 
 @dataclass(frozen=True)
+class Values:
+    """The numbers of a failing case as nested lists, where they are few.
+
+    Attributes
+    ----------
+    inputs : by name, arrays that have few numbers
+    expected, got : the result that is wrong, if it has few numbers and the right shape
+    bound : how far each may be off; None if no error is allowed
+    """
+
+    inputs: dict[str, Any]
+    expected: Any = None
+    got: Any = None
+    bound: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        inputs = {name: _plain_all(numbers) for name, numbers in self.inputs.items()}
+        results = {name: _plain_all(getattr(self, name)) for name in ("expected", "got", "bound")}
+        return {"inputs": inputs, **results}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Values:
+        """The inverse of `to_dict`."""
+        inputs = {name: _numbers(numbers) for name, numbers in data["inputs"].items()}
+        return cls(inputs, *(_numbers(data[name]) for name in ("expected", "got", "bound")))
+
+
+def _plain_all(numbers: Any) -> Any:
+    return [_plain_all(number) for number in numbers] if isinstance(numbers, list) else plain(numbers)
+
+
+def _numbers(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_numbers(part) for part in data]
+    return None if data is None else float(data)
+
+
+@dataclass(frozen=True)
 class Failure:
     """A smallest failing case, what is wrong with the answer to it, and what the target behaves like there."""
 
@@ -91,6 +130,7 @@ class Failure:
     finding: Finding
     hint: Hint | None = None
     snippet: str = ""
+    values: Values | None = field(default=None, hash=False)
 
     @property
     def descriptor(self) -> str:
@@ -111,6 +151,7 @@ class Failure:
             "hint": hint and hint.words,
             "behaves": hint and hint.to_dict(),
             "snippet": self.snippet,
+            "values": self.values and self.values.to_dict(),
             "finding": finding,
         }
 
@@ -120,7 +161,8 @@ class Failure:
         finding = dict(data["finding"])
         finding |= {name: None if finding[name] is None else float(finding[name]) for name in NUMBERS}
         hint = None if data["hint"] is None else Hint.from_dict(data["hint"], data.get("behaves") or {})
-        return cls(parse(data["descriptor"]), Finding.from_dict(finding), hint, data["snippet"])
+        values = None if data.get("values") is None else Values.from_dict(data["values"])
+        return cls(parse(data["descriptor"]), Finding.from_dict(finding), hint, data["snippet"], values)
 
 
 @dataclass

@@ -159,7 +159,7 @@ def test_repro_shows_what_was_found_in_eighty_columns(line, texts, tmp_path, mon
     out = capsys.readouterr().out
     assert out.startswith(line)
     assert all(text in out for text in texts), out
-    assert all(len(row) <= 80 for row in out.splitlines()[1:])
+    assert all(len(row) <= 80 for row in out.splitlines()[1:] if not row.startswith("at "))  # a path may be long
     assert main(["repro", line, "nnref"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "passed"
     assert "your_package" not in sys.modules
