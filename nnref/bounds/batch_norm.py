@@ -91,6 +91,15 @@ rounding relative to f where μ is large (`tests/bounds/test_batch_norm.py`).
 
 **Underflow.** See `rounding`: PLACES counts the numbers on the longest way of a term, and R the factors of that term.
 
+**Where the variance is lost.** Where e_v > v/2, nothing follows about r̂ but that 0 ≤ r̂ ≤ R,
+
+    R = (1 + HARDWARE·u)/√(ε(1 − 2u))
+
+because a variance is not negative, whatever its error: one that comes out negative is taken for 0. So |x̂| is at most
+R(|x| + |μ| + e_μ) in every form, and the layer in absolute values with this R in place of r bounds what is computed,
+up to WORST roundings and the additions. It bounds the exact result too, so a result is off by at most twice that. A NaN
+is wrong there. With ε = 0 there is no R, and no verdict.
+
 Source: Higham, section 3.1.
 """
 
@@ -119,6 +128,7 @@ __all__ = [
 ROOT = 1 + HARDWARE  # roundings of 1/√(σ² + ε)
 NORMALIZED = 4 + ROOT  # of a term of y, from σ²
 TWO_PRODUCTS = 4  # factors that may be rounded first
+WORST = 16  # roundings outside of sums, more than in any form
 PLACES = 10  # x, μ, x − μ, γ, r, γ·r, a product, β, β − μG, y
 PLACES_OF_A_TERM = 8  # of a sum over a batch: dy, x, μ, x − μ, two products, the sum, a share of what follows it
 
@@ -163,7 +173,10 @@ def batch_norm2d_train(
     y = g * (np.abs(s.x_hat) + s.e_x_hat) + b
     bound = g * s.e_x_hat + (1 + u) * (g * s.r * (1 + s.rho) * terms + u * b) + u * y
     bound = bound + precision.underflow(PLACES, g, s.r, size_x + size_mean)
-    return Allowance(bound, g * s.r * (size_x + np.abs(s.mean)) + b + s.size, s.sums)
+    least = s.least_root
+    at_worst = (1 + gamma(WORST, w)) * (g * least * (size_x + size_mean) + b) + precision.underflow(PLACES, g, least)
+    magnitude = g * np.where(s.known, s.r, least) * (size_x + np.abs(s.mean)) + b + s.size
+    return Allowance(np.where(s.known, bound, 2 * at_worst), magnitude, s.sums)
 
 
 def batch_norm2d_train_backward(
@@ -192,10 +205,21 @@ def batch_norm2d_train_backward(
     underflow = precision.underflow(PLACES + n * PLACES_OF_A_TERM, g, s.r, s.r, distance, s.r * distance) * reach
     sums = n * (mean_of(d) + mean_of(d * distance) * s.r)
     magnitude = g * s.r * (d + np.abs(m1) + s.r * distance * np.abs(m2)) + s.size + sums
-    dx = Allowance(g * s.r * (statistics + grown * terms) + underflow, magnitude, s.sums)
+    bound = g * s.r * (statistics + grown * terms) + underflow
+
+    least, slack = s.least_root, 1 + gamma(n + WORST, w)
+    farthest = least * (np.abs(x) + np.abs(s.mean) + s.e_mean)
+    lost = precision.underflow(n * PLACES_OF_A_TERM, least) * reach.max(AXES, keepdims=True, initial=1)
+    second_at_worst = slack * mean_of(d * farthest) + lost
+    at_worst = slack * g * least * (d + mean_of(d) + farthest * second_at_worst) + precision.underflow(PLACES, g, least)
+    magnitude = np.where(s.known, magnitude, at_worst + s.size + n * second_at_worst)
+    dx = Allowance(np.where(s.known, bound, 2 * at_worst), magnitude, s.sums)
 
     dgamma = _per_channel(n * (off + e2 + gamma(3, w) * second) if n else np.nan, x)  # no values: x̂ is 0/0
     dgamma = dgamma + precision.underflow(PLACES, _per_channel(s.r, x)) * _raised_terms(dy, x, s.mean)
+    known = _per_channel(s.known, x)
+    dgamma = np.where(known, dgamma, 2 * n * _per_channel(second_at_worst, x) if n else np.nan)
+    sums = np.where(s.known, sums, n * second_at_worst)
     largest = _per_channel(sums, x) + s.size.max(AXES, initial=0)
     return dx, Allowance(dgamma, largest, s.sums), _plain_sum(dy, precision)
 

@@ -25,7 +25,7 @@ CUDA documents it). With HARDWARE = 4,
 
     ρ    = (1 + HARDWARE·u)(1 − t)^(−1/2) − 1
 
-Where t > ½, the bound would say little about r: there is no verdict.
+Where t > ½, the bound would say little about r; `batch_norm` says what follows there.
 
 The normalised value. x − μ̂ is off by e_c = e_μ + u(|x − μ| + e_μ), and the exact product of the two computed factors,
 
@@ -95,6 +95,8 @@ class Statistics:
     e_in: Array  # of values of x that are rounded first
     x_hat: Array  # signed
     e_x_hat: Array
+    least_root: float  # R, the largest 1/√v̂ of a variance that is not negative; NaN if ε is 0
+    known: Array  # whether the variance is known well enough for a bound on r
     size: Array  # that intermediate results may have
     sums: bool  # whether all divisions are by n; a running mean divides by 3 on the way
 
@@ -127,9 +129,10 @@ def statistics_of(x: Array, eps: float, precision: Precision, variance: str) -> 
     r = 1 / np.sqrt(v)
     e_centred = e_in + e_mean + u * (centred + e_mean)
     e_x_hat = r * (e_centred * (1 + rho) + centred * rho)
+    least_root = (1 + HARDWARE * u) / np.sqrt(eps * (1 - 2 * u)) if eps > 0 else np.nan
     largest = squares + centred**2 + size * n + v
     sums = variance != "welford" or n < 3
-    return Statistics(mean, r, e_mean, rho, e_in, (x - mean) * r, e_x_hat, largest, sums)
+    return Statistics(mean, r, e_mean, rho, e_in, (x - mean) * r, e_x_hat, least_root, ~np.isnan(t), largest, sums)
 
 
 def _merged_mean(x: Array, centred: Array, e_in: Array, u: float) -> Array:

@@ -48,7 +48,9 @@ def conv2d(
 ) -> Allowance:
     """n = C//groups · kh · kw; under another `algorithm` what that is off on top."""
     direct = _forward(layer_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
-    return _raised(direct, fast_convolution.conv2d(x, weight, algorithm=algorithm, precision=precision, **options))
+    return _raised(
+        direct, fast_convolution.conv2d(x, weight, algorithm=algorithm, precision=precision, **options), algorithm
+    )
 
 
 def conv2d_backward(
@@ -65,7 +67,9 @@ def conv2d_backward(
     terms = (len(weight) // options["groups"] * prod(weight.shape[2:]), _pixels(dy), _pixels(dy))
     direct = _backward(layer_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
     extra = fast_convolution.conv2d_backward(dy, x, weight, algorithm=algorithm, precision=precision, **options)
-    return tuple(None if a is None else _raised(a, more) for a, more in zip(direct, (*extra, 0.0), strict=True))
+    return tuple(
+        None if a is None else _raised(a, more, algorithm) for a, more in zip(direct, (*extra, None), strict=True)
+    )
 
 
 def depthwise_conv2d(
@@ -74,7 +78,7 @@ def depthwise_conv2d(
     """n = kh · kw; under another `algorithm` what that is off on top."""
     direct = _forward(layer_depthwise_conv2d, prod(weight.shape[1:]), precision, x, weight, bias, **options)
     given = {"algorithm": algorithm, "precision": precision, "groups": x.shape[1], **options}
-    return _raised(direct, fast_convolution.conv2d(x, weight, **given))
+    return _raised(direct, fast_convolution.conv2d(x, weight, **given), algorithm)
 
 
 def depthwise_conv2d_backward(
@@ -92,14 +96,22 @@ def depthwise_conv2d_backward(
     direct = _backward(layer_depthwise_conv2d_backward, terms, precision, dy, x, weight, bias, **options)
     given = {"algorithm": algorithm, "precision": precision, "groups": x.shape[1], **options}
     extra = fast_convolution.conv2d_backward(dy, x, weight, **given)
-    return tuple(None if a is None else _raised(a, more) for a, more in zip(direct, (*extra, 0.0), strict=True))
+    return tuple(
+        None if a is None else _raised(a, more, algorithm) for a, more in zip(direct, (*extra, None), strict=True)
+    )
 
 
-def _raised(direct: Allowance, more: Array | float) -> Allowance:
-    """What another algorithm may be off beyond the direct bound; nothing where that does not apply."""
-    if isinstance(more, float):
+def _raised(direct: Allowance, more: fast_convolution.Extra | None, algorithm: str) -> Allowance:
+    """What another algorithm may be off beyond the direct bound; nothing where that does not apply.
+
+    Under "winograd-4" whole numbers stay exact, as long as no intermediate result has too many quarters.
+    """
+    if more is None:
         return direct
-    return Allowance(direct.bound + more, direct.magnitude, sums=False)
+    if algorithm != "winograd-4":
+        return Allowance(direct.bound + more.bound, direct.magnitude, sums=False)
+    parts = fast_convolution.QUARTERS * more.magnitude
+    return Allowance(direct.bound + more.bound, np.maximum(direct.magnitude, parts))
 
 
 def conv_transpose2d(x: Array, weight: Array, bias: Array | None, *, precision: Precision, **options: Any) -> Allowance:

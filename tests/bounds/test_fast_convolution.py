@@ -9,11 +9,14 @@ import nnref
 from nnref import oracle
 from nnref.bounds import fast_convolution, format_of
 from nnref.bounds.rounding import Precision
+from nnref.oracle.diagnosis.suspects import to_bits
+from nnref.oracle.search.search import search
 
 from ..bugs.algorithms import WINOGRAD, by_fourier_transform, winograd
 from .judged import drawn, largest_margins, verdicts_of
 
 SINGLE = Precision(format_of("float32"), format_of("float32"))
+WINOGRAD_DECLARED = ("winograd", "winograd-4")
 TARGETS = {
     "winograd": [lambda *a, m=m, **o: winograd(m, nnref.conv2d, *a, **o) for m in WINOGRAD],
     "fft": [lambda *a, **o: by_fourier_transform(nnref.conv2d, *a, **o)],
@@ -83,12 +86,60 @@ def test_the_matrices_are_winograds():
         at, g, bt = (np.vectorize(fraction, otypes=[object])(matrix) for matrix in (at, g, bt))
         direct = [sum(x[i + u] * f[u] for u in range(3)) for i in range(m)]
         np.testing.assert_array_equal(at @ ((g @ f) * (bt @ x)), direct)
-        norms = [np.abs(matrix).sum(axis=1).max() for matrix in (at, g, bt)]
-        assert np.prod(norms) <= fast_convolution.KAPPA
+
+
+@pytest.mark.parametrize(("tile", "kernel"), [(4, 2), (4, 3), (6, 3), (6, 5), (8, 7), (12, 11)])
+def test_the_matrices_of_the_bound_are_those_of_an_algorithm(tile, kernel):
+    rng = np.random.default_rng(0)
+    at, g, bt = fast_convolution.transforms(tile, kernel)
+    x, f = rng.integers(-3, 4, tile), rng.integers(-3, 4, kernel)
+    direct = [x[i : i + kernel] @ f for i in range(tile - kernel + 1)]
+    np.testing.assert_allclose(at @ ((g @ f) * (bt @ x)), direct, atol=1e-6)
+
+
+def test_the_bound_is_the_same_for_the_usual_matrices():
+    """Rows of G and B are scaled against each other, which changes no product of the two in absolute value."""
+    for m, (at, g, bt) in WINOGRAD.items():
+        own = fast_convolution.transforms(m + 2, 3)
+        usual = [np.abs(np.einsum("ji,ik,il->jikl", *map(np.array, three))) for three in ((at, g, bt), own)]
+        np.testing.assert_allclose(*usual, rtol=1e-12)
+
+
+def bfloat16(array):
+    return to_bits(array.astype(np.float64), 8).astype(array.dtype)
+
+
+def with_inputs_rounded(x, weight, bias, **o):
+    return nnref.conv2d(bfloat16(x), bfloat16(weight), bias, **o)
+
+
+@pytest.mark.parametrize("algorithm", WINOGRAD_DECLARED)
+def test_inputs_that_are_rounded_are_found_under_a_declared_winograd(algorithm):
+    row = search(
+        with_inputs_rounded, "conv2d", "forward", declares=oracle.Declaration(algorithm=algorithm), only_first=True
+    )
+    assert row.failures
+
+
+def test_tiles_of_4_leave_whole_numbers_exact():
+    declares, found = oracle.Declaration(algorithm="winograd-4"), []
+    functions = dict(zip(("2", "4"), TARGETS["winograd"], strict=True))
+
+    def visit(case):
+        verdicts = verdicts_of(case, functions, declares)
+        assert verdicts["2"].finding is None, case
+        found.append(verdicts["4"].finding is not None)
+        return 0.0
+
+    drawn("conv2d", "forward", visit, examples=20, modes=("integers", "dyadic", "normal"), **WHERE_BOTH_APPLY)
+    assert any(found)
 
 
 def test_it_applies_where_the_algorithm_does():
     x, weight = np.ones((1, 1, 4, 4)), np.ones((1, 1, 2, 3))
-    options = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "groups": 1, "precision": SINGLE}
-    assert fast_convolution.conv2d(x, weight, algorithm="winograd", **options) == 0
-    assert fast_convolution.conv2d(x, weight, algorithm="fft", **options).shape == (1, 1, 1, 1)
+    options = {"stride": (1, 2), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "groups": 1, "precision": SINGLE}
+    assert fast_convolution.conv2d(x, weight, algorithm="winograd", **options) is None
+    assert fast_convolution.conv2d(x, weight, algorithm="fft", **options).bound.shape == (1, 1, 1, 1)
+    plain = options | {"stride": (1, 1)}
+    assert fast_convolution.conv2d(x, weight, algorithm="winograd", **plain).bound.shape == (1, 1, 3, 2)
+    assert fast_convolution.conv2d(x, weight[:, :, :1, :1], algorithm="winograd", **plain) is None

@@ -51,6 +51,7 @@ DECLARATIONS = (
     ({"ties": "any"}, "as if the gradient of a tie went elsewhere than to the first maximum"),
     ({"variance": "welford"}, "as if the variance were Welford's, of a running mean"),
     ({"square_root": "approximate"}, "as if its square root were approximate"),
+    ({"algorithm": "winograd-4"}, "as if convolution went by Winograd's algorithm on tiles of 4×4 pixels"),
     ({"algorithm": "winograd"}, "as if convolution went by Winograd's algorithm"),
     ({"algorithm": "fft"}, "as if convolution went by way of a Fourier transform"),
     ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),

@@ -16,7 +16,7 @@ PINS = {name: (None, *convention.answers) for name, convention in CONVENTIONS.it
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "accumulate": (None, "float16", "bfloat16", "float32", "float64"),
     "inputs": (None, "tf32", "float16", "bfloat16"),
-    "algorithm": ("direct", "winograd", "fft"),
+    "algorithm": ("direct", "winograd-4", "winograd", "fft"),
     "variance": ("two-pass", "welford", "one-pass"),
     "sigmoid": ("direct", "tanh"),
     "tanh": ("direct", "sigmoid"),
@@ -39,8 +39,8 @@ class Declaration:
     accumulate : format of products and sums; None is float32 for half precision, and otherwise the dtype itself
     inputs : format that factors are rounded to before they are multiplied: "tf32", "float16" or "bfloat16"; None if
         they are not rounded
-    algorithm : of conv2d and depthwise_conv2d: "direct" sums of products, or "winograd" or "fft", which spread NaN over
-        an image
+    algorithm : of conv2d and depthwise_conv2d: "direct" sums of products; "winograd", on tiles of 4×4 or 6×6 pixels, or
+        "winograd-4" on those of 4×4 alone, where whole numbers stay exact; or "fft". These spread NaN over an image
     variance : of training-mode batch norm: "two-pass"; "welford", by a running mean or merged parts; or "one-pass",
         which is mean(x²) − mean²
     sigmoid : "direct", or "tanh" for ½(1 + tanh(x/2)), of which only the absolute error is small
