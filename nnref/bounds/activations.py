@@ -9,6 +9,11 @@ and the sum is rounded; the halves are exact. So σ̂ is off absolutely, however
 
     F(σ) = max(Eσ, (1 + u)·½E|2σ − 1| + uσ)
 
+Where exp(−l), l = log(1 + exp(−x)) = −log σ is declared, 1 + exp(−x) is off relatively by E + u, which is what l is off
+absolutely, and E·l more. That moves the exponent, and exp has its own error:
+
+    F(σ) = σ·(exp(E|log σ| + 2E + u) − 1)
+
 **σ′ = σ(1 − σ)**, times dy. There are two forms.
 
     of one σ̂     σ̂(1 − σ̂), or σ̂ − σ̂². With σ̂ = σ + f, |f| ≤ F: σ̂(1 − σ̂) − σ(1 − σ) = f(1 − 2σ) − f², which is
@@ -101,7 +106,8 @@ def sigmoid(x: Array, *, precision: Precision, sigmoid: str = "direct", exp: str
     """F(σ), what a moved x moves, and the least normal number; see the module."""
     y = layer_sigmoid(x)
     moved = np.minimum(np.minimum(y, 0.25) * np.expm1(_finite(x) * argument(precision, exp)), 1)
-    bound = _of_sigmoid(y, precision.u, sigmoid) + moved * _later(precision) + precision.accumulate.normal
+    lost = precision.accumulate.normal * (2 if precision.flush else 1)  # on the way, and in the end
+    bound = _of_sigmoid(y, precision.u, sigmoid) + moved * _later(precision) + lost
     return Allowance(bound, np.ones_like(y))
 
 
@@ -144,6 +150,10 @@ def tanh_backward(
 def _of_sigmoid(y: Array, u: float, form: str) -> Array:
     """F(σ)."""
     direct = EXP * u * y
+    if form == "log":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = y * np.expm1(EXP * u * np.abs(np.log(y)) + (2 * EXP + 1) * u)
+        return np.where(y > 0, moved, 0.0)
     return direct if form == "direct" else np.maximum(direct, (1 + u) * EXP / 2 * u * np.abs(2 * y - 1) + u * y)
 
 

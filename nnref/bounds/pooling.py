@@ -4,6 +4,14 @@ An average of n pixels is a sum of n terms, then a division or a product with 1/
 meets at most n + 1 roundings, and one more leaves room for a scale: γ_{n+2} avg|x|. The gradient at a pixel is a sum of
 the shares of at most kh·kw windows, so it has the same form. A maximum is exactly one of its inputs; its gradient is a
 sum of at most kh·kw cotangents.
+
+Running sums, where they are declared. A pixel enters a sum and another leaves; or a window is the difference of sums
+over larger parts of the image. Every intermediate number is then a sum of terms of the image with signs, so it is at
+most A = Σ|x| over a channel. A chain of sums along an axis of H pixels, with padding and overhang, has at most 2H + k
+additions, of which each rounds a number of at most A, up to the errors. One along the other axis adds its own, and
+those of the sums that it is made of, which are sums over parts of A. A difference of four entries of a table has four
+such errors. So with L = 2(H + W) + kh + kw, all of these are off by at most 4γ_L·A, divided by the count of taps. The
+gradient is the same map turned round, of shares of dy.
 """
 
 from __future__ import annotations
@@ -24,7 +32,7 @@ from ..layers.zero_pad2d import zero_pad2d as layer_zero_pad2d
 from ..layers.zero_pad2d import zero_pad2d_backward as layer_zero_pad2d_backward
 from ..numeric import Array
 from ..windows import Windows
-from .rounding import Allowance, Precision, exact
+from .rounding import Allowance, Precision, exact, gamma
 
 __all__ = [
     "avg_pool2d",
@@ -41,18 +49,39 @@ __all__ = [
 ]
 
 
-def avg_pool2d(x: Array, *, precision: Precision, **options: Any) -> Allowance:
+def avg_pool2d(x: Array, *, precision: Precision, sums: str = "direct", **options: Any) -> Allowance:
     """γ_{n+2} avg|x|, n = kh·kw; the magnitude is that of the sum."""
     taps = prod(options["kernel_size"])
     magnitude = layer_avg_pool2d(np.abs(x), **options)
-    return Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps)
+    direct = Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps)
+    return direct if sums == "direct" else _running(direct, np.abs(x), 1 / _count(x, **options), precision, **options)
 
 
-def avg_pool2d_backward(dy: Array, x: Array, *, precision: Precision, **options: Any) -> tuple[Allowance]:
+def avg_pool2d_backward(
+    dy: Array, x: Array, *, precision: Precision, sums: str = "direct", **options: Any
+) -> tuple[Allowance]:
     """γ_{n+2} of the gradient on magnitudes, n = kh·kw."""
     taps = prod(options["kernel_size"])
     (magnitude,) = layer_avg_pool2d_backward(np.abs(dy), x, **options)
-    return (Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps),)
+    direct = Allowance(precision.sum_of_products(taps, magnitude, factors=1), magnitude * taps)
+    if sums == "direct":
+        return (direct,)
+    return (_running(direct, np.abs(dy) / _count(x, **options), np.array(1.0), precision, **options),)
+
+
+def _count(x: Array, *, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool) -> Array:
+    """What a sum is divided by: (Ho, Wo)."""
+    windows = Windows.plan("running", x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    return np.maximum(windows.count_taps(count_include_pad), 1)
+
+
+def _running(direct: Allowance, terms: Array, scale: Array, precision: Precision, **options: Any) -> Allowance:
+    """4γ_L·A more, and no intermediate result beyond A; see the module."""
+    whole = terms.sum(axis=(2, 3), keepdims=True)  # A
+    additions = 2 * (sum(terms.shape[2:]) + sum(map(sum, options["padding"]))) + sum(options["kernel_size"])
+    reached = additions + 2 * sum(k * s for k, s in zip(options["kernel_size"], options["stride"], strict=True))
+    bound = direct.bound + 4 * gamma(reached, precision.u) * whole * scale
+    return Allowance(bound, np.maximum(direct.magnitude, whole))
 
 
 def global_avg_pool2d(x: Array, *, precision: Precision) -> Allowance:

@@ -8,7 +8,7 @@ bugs do, nothing is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +39,13 @@ NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
 EVERYWHERE = {"accumulate", "inputs", "subnormals", "nan", "square_root"}  # what is declared for all operations alike
 
+LARGE, ALIKE = 8.0, 0.5  # arguments beyond which a rounding of them shows; least correlation
+# a declaration about sigmoid -> the argument of its exp (up to a factor), and what it is before it is rounded
+ROUNDED_ON_THE_WAY: dict[tuple[str, str], Callable[[Array], tuple[Array, Array]]] = {
+    ("sigmoid", "log"): lambda x: (np.logaddexp(0.0, -x), np.logaddexp(0.0, -x)),
+    ("exp", "base-2"): lambda x: (x * np.log2(np.e), x * float(np.float32(np.log2(np.e)))),
+}
+
 DECLARATIONS = (
     ({"accumulate": "float32"}, "as if it accumulated in float32"),
     ({"inputs": "tf32"}, "as if inputs were rounded to 11 bits (TF32 or float16)"),
@@ -56,6 +63,8 @@ DECLARATIONS = (
     ({"algorithm": "fft"}, "as if convolution went by way of a Fourier transform"),
     ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),
     ({"exp": "base-2"}, "as if exp were computed as 2^(x·log₂e), the product rounded"),
+    ({"sums": "running"}, "as if sums were running, or differences of sums over larger parts of the image"),
+    ({"sigmoid": "log"}, "as if sigmoid were computed as exp(−log(1 + exp(−x)))"),
     ({"sigmoid": "tanh"}, "as if sigmoid were computed as ½(1 + tanh(x/2))"),
     ({"loss": "difference"}, "as if the loss were the difference log Σ exp x − x_t"),
     ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
@@ -96,7 +105,7 @@ def _explained(probe: _Probe, cases: Sequence[Case]) -> Hint | None:
     for relaxed, words, changes in () if probe.subject else _weaker(probe.declares, cases[0]):
         hint = Hint(words, "declaration", _written(changes))
         fits = probe.fits((*probes, *whole, *normal), relaxed)
-        if fits and (seen := _seen(probe, rich, probes, hint, *changes.items())):
+        if fits and (seen := _seen(probe, rich, probes, hint, relaxed, *changes.items())):
             return seen
     return None if wrong else suspected
 
@@ -219,7 +228,12 @@ def _written(changes: dict[str, str]) -> str:
 
 
 def _seen(
-    probe: _Probe, rich: Sequence[Case], probes: Sequence[Case], declared: Hint, change: tuple[str, str]
+    probe: _Probe,
+    rich: Sequence[Case],
+    probes: Sequence[Case],
+    declared: Hint,
+    relaxed: Declaration,
+    change: tuple[str, str],
 ) -> Hint | None:
     """The hint, if a target that is less precise than declared is so in the way it says; its bound fits many."""
     name, value = change
@@ -228,7 +242,11 @@ def _seen(
         kinds = rounded_inputs(format_of(value).bits)
         return declared if any(all(probe.agrees(case, suspect=kind) for case in cases) for kind in kinds) else None
     if name == "algorithm":
-        return declared if _spreads(probe, cases) else None
+        huge = _with_one_huge(cases, probes[0].geometry["kernel"])
+        fits = all(probe.agrees(case, relaxed) is not False for case in huge)
+        return declared if fits and _spreads(probe, huge) else None
+    if rich[0].function == "sigmoid" and (name, value) in ROUNDED_ON_THE_WAY:
+        return declared if _errors_of(probe, cases, ROUNDED_ON_THE_WAY[name, value]) else None
     if name == "subnormals":
         return declared if all(_is_subnormal(case, finding) for case, finding in probe.findings(probes)) else None
     if name != "accumulate":
@@ -255,14 +273,45 @@ def _is_subnormal(case: Case, finding: Finding) -> bool:
     return any(bool(((a != 0) & (np.abs(a) < least)).any()) for a in arrays)
 
 
-def _spreads(probe: _Probe, cases: Sequence[Case]) -> bool:
+def _errors_of(probe: _Probe, cases: Sequence[Case], argument: Callable[[Array], tuple[Array, Array]]) -> bool:
+    """Whether the errors of a sigmoid are those of a rounded argument of its exp."""
+    x = np.concatenate([np.asarray(arrays_of(case)[0]["x"], np.float64).ravel() for case in cases])
+    pairs = zip(*_pairs(probe, cases), strict=True)
+    got, exact = (np.concatenate([values.ravel() for values in parts]) for parts in pairs)
+    normal, bits = format_of(cases[0].dtype).normal, format_of(cases[0].dtype).bits
+    with np.errstate(all="ignore"):
+        true, before = argument(x)
+        moved, off = true - to_bits(before, bits), got / exact - 1
+        large = (x < -LARGE) & (exact > normal) & np.isfinite(off)
+    if large.sum() < NOISE or not moved[large].any() or not off[large].any():
+        return False
+    return bool(np.abs(np.corrcoef(off[large], moved[large])[0, 1]) > ALIKE)
+
+
+def _pairs(probe: _Probe, cases: Sequence[Case]) -> Iterator[tuple[Array, Array]]:
+    """First results and what they should be."""
+    for case in cases:
+        pair = probe.expected(case)[0]
+        assert pair is not None
+        yield probe.answer(case).outputs[0].astype(np.float64), pair[0].astype(np.float64)
+
+
+def _with_one_huge(cases: Sequence[Case], kernel: tuple[int, ...]) -> list[Case]:
+    """The same with one huge number, under a usual kernel and under the one that fails."""
+    usual: Geometry = {"H": (8,), "W": (9,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
+    own = usual | {"H": (kernel[0] + 5,), "W": (kernel[1] + 6,), "kernel": kernel}
+    usual, own = ({**g, "groups": (1,)} if "groups" in cases[0].geometry else g for g in (usual, own))
+    geometries = [usual, own] if kernel not in ((1, 1), (3, 3)) else [usual]
+    huge = (case.but(mode="adversarial", kind="one_huge") for case in cases)
+    return [case.but(geometry=case.geometry | geometry) for case in huge for geometry in geometries]
+
+
+def _spreads(probe: _Probe, huge: Sequence[Case]) -> bool:
     """Whether one huge number spoils results that it has no part in, as a transform of the whole image or tile does.
 
     No rounding of a result, of its terms or of their sum is as large beside the magnitude of its terms.
     """
-    usual: Geometry = {"H": (8,), "W": (9,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
-    huge = [case.but(mode="adversarial", kind="one_huge", geometry=case.geometry | usual) for case in cases]
-    u = Declaration().precision(cases[0].dtype).u
+    u = Declaration().precision(huge[0].dtype).u
     for case in huge:
         for value, pair in zip(probe.answer(case).outputs, probe.expected(case), strict=False):
             if pair is not None and isinstance(value, np.ndarray) and value.shape == pair[0].shape:

@@ -114,7 +114,7 @@ def _answers(stored: StoredCase, results: Mapping[str, Array]) -> tuple[tuple[An
     wanted = tuple(None if name is None else (stored.expected[name], stored.bound[name]) for name in known)
     exact = tuple(None if pair is None else pair[0] for pair in wanted)
     places = open_places(stored.case, stored.arrays, stored.options, stored.declares, exact)
-    return outputs, Settled(wanted, may_spread(stored.arrays.values(), stored.declares), places)
+    return outputs, Settled(wanted, may_spread(stored.case, stored.arrays.values(), stored.declares), places)
 
 
 def _tuples(value: Any) -> Any:

@@ -18,10 +18,11 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "inputs": (None, "tf32", "float16", "bfloat16"),
     "algorithm": ("direct", "winograd-4", "winograd", "fft"),
     "variance": ("two-pass", "welford", "one-pass"),
-    "sigmoid": ("direct", "tanh"),
+    "sigmoid": ("direct", "tanh", "log"),
     "tanh": ("direct", "sigmoid"),
     "exp": ("accurate", "base-2"),
     "loss": ("shifted", "difference"),
+    "sums": ("direct", "running"),
     "subnormals": ("kept", "flushed"),
     "nan": ("propagates", "spreads", "any"),
     "ties": ("first", "any"),
@@ -43,10 +44,13 @@ class Declaration:
         "winograd-4" on those of 4×4 alone, where whole numbers stay exact; or "fft". These spread NaN over an image
     variance : of training-mode batch norm: "two-pass"; "welford", by a running mean or merged parts; or "one-pass",
         which is mean(x²) − mean²
-    sigmoid : "direct", or "tanh" for ½(1 + tanh(x/2)), of which only the absolute error is small
+    sigmoid : "direct"; "tanh" for ½(1 + tanh(x/2)), of which only the absolute error is small; or "log" for
+        exp(−log(1 + exp(−x))), whose relative error grows with the logarithm
     tanh : "direct", or "sigmoid" for 2σ(2x) − 1, of which only the absolute error is small
     exp : "accurate", or "base-2" for 2^(x·log₂e), whose relative error grows with |x|
     loss : cross-entropy "shifted", log Σ exp(x − max x) − (x_t − max x), or the "difference" log Σ exp x − x_t
+    sums : of average pooling: "direct", or "running": a window's sum from that of another, or from a table of sums, so
+        that errors are those of the whole image, and a NaN or an infinity spreads over it
     subnormals : "kept", or "flushed" to zero
     nan : "propagates"; or "spreads", if zeros are multiplied too, so that any result may be NaN if an array of the call
         has a NaN or an infinity; or "any", if nothing is promised about results that should be NaN
@@ -68,6 +72,7 @@ class Declaration:
     tanh: str = "direct"
     exp: str = "accurate"
     loss: str = "shifted"
+    sums: str = "direct"
     subnormals: str = "kept"
     nan: str = "propagates"
     ties: str = "first"

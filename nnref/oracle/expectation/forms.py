@@ -5,8 +5,9 @@ A sum of products Σ d·w of a factor d that repeats is d·Σ w: with d = ∞, o
 
 The gradient of a batch norm has T = Σ dy·(x − μ) = Σ dy·x − μ·Σ dy. With an infinite dy, the second form is ∞ − ∞ where
 the first is ±∞. Neither has the wrong sign: in the second form, an infinity remains only if all terms have its sign. In
-training, dx is a sum of three such terms, and where these cancel in one form, they may not in another. There is no
-freedom elsewhere: what is NaN because of a NaN is NaN in every form.
+training, dx is a sum of three such terms, and where these cancel in one form, they may not in another. The gradient of
+tanh may be dy·(1 − t²) or dy − dy·t², and that of σ likewise. There is no freedom elsewhere: what is NaN because of a
+NaN is NaN in every form.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def forms_of(
         return {}
     operation, arrays = case.operation, question.arrays
     dy = arrays.get("dy")
-    of_cotangent = bool(operation.centres) and dy is not None and bool(np.isinf(dy).any())
+    of_cotangent = bool(operation.cancels) and dy is not None and bool(np.isinf(dy).any())
     repeated = arrays.get("x") if dy is None else dy
     factored = operation.contracts and case.layout in REPEATING and repeated is not None and np.isinf(repeated).any()
     if not of_cotangent and not factored:
@@ -49,7 +50,7 @@ def forms_of(
             continue
         value = result.astype(np.float64)
         cancelled = np.isnan(value) & ~np.isnan(finite)
-        where = cancelled & np.array(factored or operation.centres == "batch")
+        where = cancelled & np.array(factored or operation.cancels == "all")
         if of_cotangent:
             where = where | np.isinf(value)
         answers = {"nan": nan, "inf": np.where(cancelled, inf, value), "-inf": np.where(cancelled, -inf, value)}

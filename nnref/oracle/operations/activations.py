@@ -25,8 +25,8 @@ def _elementwise(name: str, **unusual: Any) -> Operation:
 
 
 ROWS = (
-    _elementwise("sigmoid"),
-    _elementwise("tanh"),
+    _elementwise("sigmoid", cancels="some"),
+    _elementwise("tanh", cancels="some"),
     _elementwise("relu", selects=True, quantum=of_products, conventions=(RELU_AT_NAN,)),
     Operation(
         name="softmax_cross_entropy",

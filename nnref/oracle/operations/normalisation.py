@@ -86,7 +86,7 @@ ROWS = (
         bounds=batch_norm,
         quantum=_of_scaled,
         contracts=True,
-        centres="given",
+        cancels="some",
         conventions=(GRADIENT_OF_NO_SAMPLE,),
     ),
     Operation(
@@ -98,7 +98,7 @@ ROWS = (
         bounds=batch_norm,
         quantum=_of_batch,
         contracts=True,
-        centres="batch",
+        cancels="all",
         exact_data=_make_batch_exact,
     ),
     Operation(
@@ -109,7 +109,7 @@ ROWS = (
         bounds=batch_norm,
         quantum=_of_scaled,
         contracts=True,
-        centres="given",
+        cancels="some",
         conventions=(GRADIENT_OF_NO_SAMPLE,),
     ),
     Operation(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 import nnref
 
 from ...errors import ShapeError
@@ -35,7 +37,8 @@ Shape = tuple[int, ...]
 Shapes = dict[str, "Shape | None"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
-EPS = (1e-5, 1e-3, 1e-2, 1e-4, 1e-7)  # what the field `eps` points at
+# what the field `eps` points at: numbers that float32 has, because ONNX keeps eps so; and in the end one that it lacks
+EPS = (*(float(np.float32(eps)) for eps in (1e-5, 1e-3, 1e-2, 1e-4, 1e-7)), 1e-5)
 FLAG = (False, True)
 # fields that are not sizes but choices -> the values to choose from
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -82,8 +85,8 @@ class Operation:
     windowed : whether a kernel slides over an image, so that small geometries are enumerated
     selects : whether every result is one of the inputs or 0, so that nothing is rounded
     contracts : whether results are sums of products, of which a factor that repeats may be taken out
-    centres : the mean that is subtracted, so that forms differ where cotangents are infinite: "given", that of the
-        "batch", or empty for none
+    cancels : forms of the gradient in which multiples of an infinite cotangent are subtracted: "some" of them, "all",
+        or none, which is empty
     conventions : what neither the definition nor the documentation of the field fixes
     lowest : value that may fill a whole image: −∞ if the operation is defined there, otherwise 0
     special : geometry and direction -> those of "x", "dy" and "weight" in which a NaN or an infinity has one meaning
@@ -107,7 +110,7 @@ class Operation:
     windowed: bool = False
     selects: bool = False
     contracts: bool = False
-    centres: str = ""
+    cancels: str = ""
     conventions: tuple[Convention, ...] = ()
     lowest: float = 0.0
     special: Callable[[Geometry, str], tuple[str, ...]] = lambda g, direction: MAY_BE_SPECIAL

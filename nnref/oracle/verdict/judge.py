@@ -64,12 +64,13 @@ def settle(case: Case, arrays: Arrays, expected: Expectation, declares: Declarat
     """
     results = tuple(None if pair is None else (pair[0], _bound(case, *pair, declares)) for pair in expected)
     places = tuple(() if pair is None else pair[1].open for pair in expected)
-    return Settled(results, may_spread(arrays.values(), declares), places)
+    return Settled(results, may_spread(case, arrays.values(), declares), places)
 
 
-def may_spread(arrays: Iterable[Array | None], declares: Declaration) -> bool:
-    """Whether a NaN or an infinity of the call may be anywhere in a result, because zeros are multiplied with it."""
-    return declares.nan == "spreads" and not all(a is None or np.isfinite(a).all() for a in arrays)
+def may_spread(case: Case, arrays: Iterable[Array | None], declares: Declaration) -> bool:
+    """Whether a NaN or an infinity of the call may make any result NaN: it is multiplied with zeros, or subtracted."""
+    spreads = declares.nan == "spreads" or (declares.sums == "running" and "sums" in asked_of(case))
+    return spreads and not all(a is None or np.isfinite(a).all() for a in arrays)
 
 
 @undisturbed
@@ -157,7 +158,7 @@ def _bound(case: Case, result: Array, allowance: Allowance, declares: Declaratio
     storage, bound = precision.storage, allowance.bound
     exact = result.astype(np.float64)
     if precision.flush and case.operation.selects:
-        bound = bound + storage.normal
+        bound = bound + 2 * storage.normal  # on the way, and in the end
     if storage.bits < precision.accumulate.bits:
         lost = storage.normal if precision.flush else storage.subnormal
         rounded = bound * (1 + storage.u) + storage.u * np.abs(exact) + lost
