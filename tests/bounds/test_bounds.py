@@ -155,7 +155,7 @@ def test_the_worst_order_of_a_global_average_reaches_nine_tenths():
     assert 0.9 < share(got, exact, pooling.global_avg_pool2d(*wide(x), precision=PRECISION)) < 1
 
 
-@pytest.mark.parametrize(("mean", "least", "most"), [(3000, 100, np.inf), (100, 10, 1)])
+@pytest.mark.parametrize(("mean", "least", "most"), [(3000, 100, 0.1), (100, 10, 1)])
 def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, least, most):
     x = (mean + np.random.default_rng(0).standard_normal((1, 1, 2, 4))).astype(np.float32)
     gamma, beta, eps = np.ones(1), np.zeros(1), np.float32(1e-5)
@@ -168,4 +168,4 @@ def test_a_single_pass_variance_breaks_the_bound_of_two_and_keeps_its_own(mean, 
         for variance in ("two-pass", "one-pass")
     )
     assert share(got, exact, two) > least
-    assert np.isnan(one.bound).all() if most == np.inf else share(got, exact, one) < most
+    assert share(got, exact, one) < most  # where the mean is large, the bound is that of any variance
