@@ -3,21 +3,26 @@
     conv2d.backward float32 normal strided seed=7 N=1 groups=2 Cg=1 Kg=1 H=5 W=4 kernel=3,1 stride=1,1 padding=…
 
 The words are, in order: operation and direction, dtype, data mode, memory layout, seed of the data, and the fields of
-the operation, which are integers. Some modes have several kinds of data, as in "special:nan". The layout "mixed" has a
-digit for every array, as in "mixed:031". In old lines without a kind or digits, the seed chooses. The arrays follow
-from the line (`nnref.oracle.arrays`) and are the same on every machine and with every version.
+the operation. Fields are integers, but for eps, which is a value, and in old lines the position of the value. Some
+modes have several kinds of data, as in "special:nan". The layout "mixed" has a digit for every array, as in
+"mixed:031". In old lines without a kind or digits, the seed chooses. The arrays follow from the line
+(`nnref.oracle.arrays`) and are the same on every machine and with every version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ...errors import OptionError, refuse
 from ..dtypes import DTYPES
 from ..operations import OPERATIONS, Geometry, Operation, Shape
+from ..operations.operation import CHOICES, is_value
 from ..text import brief
 
 __all__ = ["DIRECTIONS", "KINDS", "LAYOUTS", "MIXED", "MODES", "Case", "kinds_of", "layout_of", "mixed", "parse"]
@@ -98,7 +103,7 @@ class Case:
 
     def __str__(self) -> str:
         """The descriptor."""
-        fields = " ".join(f"{name}={','.join(map(str, value))}" for name, value in self.geometry.items())
+        fields = " ".join(f"{name}={_written(self.geometry, name)}" for name in self.geometry)
         mode = f"{self.mode}:{self.kind}" if self.kind else self.mode
         head = f"{self.op}.{self.direction} {self.dtype} {mode} {self.layout} seed={self.seed}"
         return f"{head} {fields}".rstrip()
@@ -143,7 +148,7 @@ def parse(line: str) -> Case:
         _expect(what, word, choices)
     if digits and (layout != "mixed" or len(digits) > 1 or not digits[0] or set(digits[0]) - set("01234567")):
         refuse(OptionError, "parse", "layout", "a layout, or mixed: and digits from 0 to 7", repr(brief(words[3])))
-    values = {name: _integers(name, text) for name, text in (word.split("=", 1) for word in fields)}
+    values = {name: _numbers(name, text) for name, text in (word.split("=", 1) for word in fields)}
     seed, *more = values.pop("seed")
     if more or not 0 <= seed < SEEDS:
         refuse(OptionError, "parse", "seed", f"one integer, at least 0 and less than {SEEDS}", brief(fields[0]))
@@ -156,7 +161,8 @@ def parse(line: str) -> Case:
     if too_small or large or not OPERATIONS[op].fits(values):
         refuse(OptionError, "parse", "fields", f"a case that {op} accepts", brief(" ".join(fields[1:])))
     case = Case(op, direction, dtype, mode, words[3], seed, values, kind)
-    if str(case) != " ".join(words):  # a field given twice, or a number written in another way
+    given = [f"{name}={_written(values, name)}" if is_value(name) else word for word, name in _named(words)]
+    if str(case) != " ".join(given):  # a field given twice, or a number written in another way
         refuse(OptionError, "parse", "line", f"written as {case}", brief(" ".join(words)))
     if (size := _size(case)) > LARGEST:
         refuse(OptionError, "parse", "fields", f"of arrays with at most {LARGEST} numbers in all", size)
@@ -211,6 +217,35 @@ def _size(case: Case) -> int:
 def _expect(what: str, word: str, choices: tuple[str, ...]) -> None:
     if word not in choices:
         refuse(OptionError, "parse", what, f"one of {', '.join(choices)}", repr(brief(word)))
+
+
+def _written(geometry: Geometry, name: str) -> str:
+    """A field of a line: a value such as that of eps itself, and of all other fields the integers."""
+    if not is_value(name):
+        return ",".join(map(str, geometry[name]))
+    return _texts(name)[geometry[name][0] % len(CHOICES[name])]
+
+
+def _named(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((word, word.partition("=")[0]) for word in words)
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    """The integers of a field. A value is known by its position; old lines have the position."""
+    if not is_value(name) or (text.isascii() and text.isdecimal()):
+        numbers = _integers(name, text)
+        return (numbers[0] % len(CHOICES[name]),) if is_value(name) else numbers
+    known = _texts(name)
+    if text not in known:
+        refuse(OptionError, "parse", name, f"one of {', '.join(known)}", repr(brief(text)))
+    return (known.index(text),)
+
+
+@functools.cache
+def _texts(name: str) -> tuple[str, ...]:
+    """The values of a field as a line writes them: those that float32 has in its few digits."""
+    rounded = [(value, np.float32(value)) for value in CHOICES[name]]
+    return tuple(repr(float(str(f))) if float(f) == value else f"{value!r}:float64" for value, f in rounded)
 
 
 def _integers(name: str, text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "eps_option",
     "image",
     "is_power_of_two",
+    "is_value",
     "of_products",
     "padding_of",
     "per_channel",
@@ -206,6 +208,12 @@ def window_grid(g: Geometry, ceil_mode: bool = False) -> Shape:
         extent = g.get("dilation", (1, 1))[axis] * (g["kernel"][axis] - 1) + 1
         out.append(count_windows(size, extent, g["stride"][axis], padding_of(g)[axis], ceil_mode))
     return tuple(out)
+
+
+@functools.cache
+def is_value(name: str) -> bool:
+    """Whether a field is written as the number that it points at, and not as a flag or a size."""
+    return name in CHOICES and any(not isinstance(value, bool) for value in CHOICES[name])
 
 
 def choice(g: Geometry, name: str) -> Any:

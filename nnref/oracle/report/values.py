@@ -11,6 +11,7 @@ from ..arrays.fill import arrays_of
 from ..cases.case import Case
 from ..dtypes import dtype_of
 from ..findings import Finding
+from ..operations.operation import choice
 from ..verdict.row import Values
 from .side_by_side import SideBySide
 
@@ -53,6 +54,9 @@ def lines_of(case: Case, values: Values, subject: str, width: int) -> Iterator[s
             yield from value_lines(f"{name} =", array, width)
         elif shape is not None:
             yield f"{name} has shape {shape}"
+    eps = arrays_of(case)[1].get("eps")
+    if eps is not None and eps != choice(case.geometry, "eps"):
+        yield f"eps = {eps!r}, so that roots are exact"
     for name in values.inputs.keys() - case.shapes.keys():
         yield from value_lines(f"{name} =", np.array(values.inputs[name]).astype(int), width)
     if values.expected is None:

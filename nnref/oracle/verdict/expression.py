@@ -1,7 +1,7 @@
 """The expressions of a deviations file: a small language over the fields of a case, in the syntax of Python.
 
-Fields are integers, or tuples where a case has several numbers. There are comparisons, and/or/not, + - * // %,
-indexing, and max, min, sum, any, all. Nothing else is evaluated.
+Fields are integers, or tuples where a case has several numbers; eps is its value. There are comparisons, and/or/not,
++ - * // %, indexing, and max, min, sum, any, all. Nothing else is evaluated.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..operations import Geometry, Operation
+from ..operations.operation import choice, is_value
 
 __all__ = ["evaluate", "expect_sense", "fields_of"]
 
@@ -84,8 +85,10 @@ def _functions(tree: ast.expr) -> set[ast.expr]:
 
 def _value(node: ast.expr, g: Geometry) -> Any:
     match node:
-        case ast.Constant(value=int() as number):
+        case ast.Constant(value=int() | float() as number):
             return number
+        case ast.Name(id=name) if is_value(name):
+            return choice(g, name)
         case ast.Name(id=name):
             return g[name] if len(g[name]) > 1 else g[name][0]
         case ast.Tuple(elts=parts):

@@ -15,7 +15,7 @@ LINE = (
     "conv2d.backward float32 normal strided seed=7 "
     "N=1 groups=2 Cg=1 Kg=1 H=5 W=4 kernel=3,1 stride=1,1 padding=0,1,0,0 dilation=1,1 bias=1"
 )
-NETWORK = "network.forward float32 normal contiguous seed=0 layers=3,0,0,0,0,0,0,0 N=1 C=2 H=1 W=1 eps=0"
+NETWORK = "network.forward float32 normal contiguous seed=0 layers=3,0,0,0,0,0,0,0 N=1 C=2 H=1 W=1 eps=1e-05"
 any_case = st.sampled_from(sorted(OPERATIONS)).flatmap(cases)
 
 
@@ -109,3 +109,17 @@ def test_modes_are_refused_by_name():
         cases("conv3d")
     with pytest.raises(OptionError, match="cases: direction must be among forward"):
         cases("fold_conv_batch_norm", direction="backward")
+
+
+def test_eps_is_written_as_its_value_and_read_as_its_position_too():
+    line = "batch_norm2d.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2 eps={}"
+    written = ("1e-05", "0.001", "0.01", "0.0001", "1e-07", "1e-05:float64")
+    for position, text in enumerate(written):
+        case = parse(line.format(position))
+        assert str(case) == line.format(text)
+        assert parse(str(case)) == case == parse(line.format(position + len(written)))
+        number, _, exactly = text.partition(":")
+        assert arrays_of(case)[1] == {"eps": float(number) if exactly else float(np.float32(number))}
+    for text in ("0.5", "1e-5", "-1", "0_0", "nan", "1e-05,0.001", ""):
+        with pytest.raises(OptionError, match="parse: eps must be"):
+            parse(line.format(text))
