@@ -4,6 +4,7 @@ import numpy as np
 
 from nnref import algebra
 
+from .pooling import flushed
 from .registry import in_double, style
 
 F = np.float32
@@ -44,6 +45,12 @@ def power_of_two(x):
 
 
 style("sigmoid")(in_double(by_definition))
+
+
+@style("sigmoid", subnormals="flushed")
+def flushed_twice(x):
+    e = flushed(np.exp(-np.abs(x)))
+    return flushed(np.where(x >= 0, 1, e) / (1 + e))
 
 
 @style("sigmoid_backward", dtypes=("float32", "float16"))

@@ -141,6 +141,16 @@ def pixel_gathers_its_windows(dy, x, *, kernel_size, stride, padding, ceil_mode,
     return (dx,)
 
 
+def flushed(x):
+    """Subnormal numbers taken for 0."""
+    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, x.dtype.type(0), x)
+
+
+@style("avg_pool2d", subnormals="flushed")
+def subnormals_flushed(x, **options):
+    return flushed(taps_added(flushed(x), **options))
+
+
 # maxima
 
 
@@ -195,6 +205,11 @@ def greater_or_nan(x, **options):
 def nan_ignored(x, **options):
     """fmax, which IEEE 754-2008 calls maxNum."""
     return np.fmax.reduce(maximum_windows(x, **options), axis=(-2, -1))
+
+
+@style("max_pool2d", subnormals="flushed")
+def flushed_on_the_way(x, **options):
+    return flushed(maximum_of_views(flushed(x), **options))
 
 
 @style("max_pool2d", maximum_of_no_pixel="lowest")

@@ -16,7 +16,7 @@ from ...errors import OptionError, refuse
 from ..dtypes import DTYPES
 from ..operations import OPERATIONS, Geometry, Operation
 from ..operations.networks import CODES, DEPTH
-from ..operations.operation import CHOICES
+from ..operations.operation import CHOICES, EPS
 from .case import LAYOUTS, MIXED, MODES, Case, kinds_of, mixed
 
 __all__ = ["cases"]
@@ -141,6 +141,8 @@ def _field(draw: Draw, name: str, size: str) -> tuple[int, ...]:
         return draw(BIT), draw(BIT)
     if name == "N":
         return (draw(SAMPLES[size]) if size in SAMPLES else 1,)
+    if name == "eps":
+        return (draw(st.integers(0, len(EPS) - 2)),)  # the last has a case of its own
     if name in CHOICES:
         return (draw(st.integers(0, len(CHOICES[name]) - 1)),)
     return (draw(ONE_TO_THREE),)

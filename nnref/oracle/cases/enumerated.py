@@ -27,6 +27,7 @@ from typing import Any
 
 from ..operations import Geometry, Operation
 from ..operations.networks import CODES, DEPTH
+from ..operations.operation import EPS
 from .case import LAYOUTS, MIXED, Case, kinds_of, mixed
 
 __all__ = [
@@ -211,6 +212,9 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
             yield Case(operation.name, direction, dtype, modes[0], mixed(digits), digit, geometry, first_kind)
     if operation.least.get("N") == (0,):
         yield Case(operation.name, direction, dtype, modes[0], "contiguous", 0, geometry | {"N": (0,)}, first_kind)
+    if "eps" in operation.least and "normal" in modes:  # an eps that float32 has not
+        odd = geometry | {"eps": (len(EPS) - 1,)}
+        yield Case(operation.name, direction, dtype, "normal", "contiguous", 0, odd)
 
 
 def special_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:

@@ -87,7 +87,7 @@ def _of_options(case: Case) -> Iterator[Suspect]:
     if "eps" in g:
         for eps in ("1e-6", "1e-5", "1e-3"):
             yield Suspect(f"as if eps were {eps}", _option("eps", lambda value, eps=eps: float(eps)))
-        if case.dtype == "float64" and (given := case.operation.options(g)["eps"]) != np.float32(given):
+        if case.dtype == "float64" and (given := case.operation.options(g)["eps"]) != float(np.float32(given)):
             yield Suspect("as if eps were rounded to float32", _option("eps", lambda value: float(np.float32(value))))
         yield Suspect("as if eps were missing", _option("eps", lambda value: 0.0))
     if "sum" in g:

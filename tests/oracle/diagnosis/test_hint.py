@@ -171,3 +171,15 @@ def test_a_hint_is_right_or_absent(name, bug, dtype, words):
         assert hint is None or (words and words in hint.words), hint
         said = said or hint is not None
     assert said or not words
+
+
+def test_an_eps_that_is_kept_in_float32_is_told_and_harmless_elsewhere():
+    """ONNX has eps as a float32 attribute."""
+
+    def batch_norm2d(x, gamma, beta, mean, var, *, eps):
+        return nnref.batch_norm2d(x, gamma, beta, mean, var, eps=float(np.float32(eps)))
+
+    with pytest.raises(oracle.Disagreement) as caught:
+        oracle.check("batch_norm2d", forward=batch_norm2d, dtype="float64", max_examples=12)
+    assert caught.value.hint == "as if eps were rounded to float32"
+    assert caught.value.case.geometry["eps"] == (5,)
