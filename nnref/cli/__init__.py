@@ -1,4 +1,4 @@
-"""The command line: ``nnref prove | check | repro | vectors | thorough``. Each command has a file of its own."""
+"""The command line: ``nnref prove | check | repro | diff | ops | …``. Each command has a file of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .output import sturdy_output
 
 __all__ = ["main"]
 
-COMMANDS = ("prove", "check", "repro", "vectors", "thorough")
+COMMANDS = ("prove", "check", "repro", "diff", "ops", "vectors", "thorough")
 EXTRAS = ("hypothesis", "jinja2", "rich")
 INSTALL = "python -m pip install -e '.[oracle]'"
 
