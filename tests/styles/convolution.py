@@ -293,6 +293,34 @@ def window_by_window(dy, x, weight, bias, *, stride, padding, dilation, groups):
     return cropped(flat.reshape(image.shape), padding, x.shape), dweight, gradient_of_bias(dy, bias)
 
 
+def winograd_gradients(m, r=3):
+    """dx by Winograd's convolution with the turned kernel; dweight by the adjoint of the three maps."""
+    at, g, bt = (matrix.astype(np.float32) for matrix in toom_cook([0.0, 1.0, -1.0, 2.0, -2.0][: m + r - 2], m, r))
+
+    def conv2d_backward(dy, x, weight, bias, *, stride, padding, dilation, groups):
+        given = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        narrow = max(map(max, padding)) < r
+        if weight.shape[2:] != (r, r) or stride != (1, 1) or dilation != (1, 1) or groups > 1 or not narrow:
+            return scattered(dy, x, weight, bias, **given)
+        margins = tuple((r - 1 - before, r - 1 - after) for before, after in padding)
+        dx = winograd(m, r)(dy, turned(weight, 1), None, **given | {"padding": margins})
+        out = dy.shape[2:]
+        tiles = [-(-n // m) for n in out]
+        image = canvas(x, (r, r), (1, 1), padding, (1, 1), [t * m for t in tiles])
+        seen = bt @ windows(image, (m + r - 1, m + r - 1), (m, m), (1, 1), tiles) @ bt.T
+        whole = np.zeros((*dy.shape[:2], tiles[0] * m, tiles[1] * m), dy.dtype)
+        whole[:, :, : out[0], : out[1]] = dy
+        parts = whole.reshape(*dy.shape[:2], tiles[0], m, tiles[1], m).swapaxes(3, 4)
+        dweight = g.T @ np.einsum("ncijab,nkijab->kcab", seen, at.T @ parts @ at) @ g
+        return dx, dweight, gradient_of_bias(dy, bias)
+
+    return conv2d_backward
+
+
+style("conv2d_backward", algorithm="winograd-4")(named(winograd_gradients(2), "winograd_gradients_of_2_by_2"))
+style("conv2d_backward", algorithm="winograd")(named(winograd_gradients(4), "winograd_gradients_of_4_by_4"))
+
+
 # depthwise
 
 

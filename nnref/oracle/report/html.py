@@ -39,7 +39,7 @@ def page(report: Facts) -> str:
         judged=[result for result in report.results if result.judged],
         known=_known(report),
         unsupported=_unsupported(report),
-        conventions=[(result, line) for result in report.results for line in told_conventions(result)],
+        conventions=_conventions(report),
         notes=[(result, note) for result in report.results for note in sorted(result.notes)],
     )
 
@@ -121,6 +121,15 @@ def _known(report: Facts) -> list[tuple[str, list[tuple[Result, list[int]]]]]:
     """Reason -> rows with [cases that deviate, cases that pass]."""
     reasons = sorted({reason for result in report.results for reason in result.known})
     return [(reason, [(r, r.known[reason]) for r in report.results if reason in r.known]) for reason in reasons]
+
+
+def _conventions(report: Facts) -> list[tuple[str, list[Result]]]:
+    """How the target answers to a convention -> the rows in which it does."""
+    found: dict[str, list[Result]] = {}
+    for result in report.results:
+        for line in told_conventions(result):
+            found.setdefault(line, []).append(result)
+    return sorted(found.items())
 
 
 def _unsupported(report: Facts) -> list[tuple[str, list[tuple[Result, int]]]]:
