@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from .errors import DTypeError, refuse
+from .errors import DTypeError, close, refuse
 from .numeric import Array
 
 __all__ = ["common_dtype", "expect_exact", "floating_dtype", "layer_function", "working"]
@@ -47,13 +47,23 @@ def layer_function(function: Callable[P, R]) -> Callable[P, R]:
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{function.__name__}: {error}") from None
+            raise TypeError(f"{function.__name__}: {error}{_advice(signature, args, kwargs)}") from None
         arrays = {n: given[n] for n in array_names if n in given and not (given[n] is None and n in optional)}
         dtype = common_dtype(function.__name__, arrays)
         given.update({name: np.asarray(array, _working(dtype), order="C") for name, array in arrays.items()})
         return _delivered(function(**given), dtype)  # type: ignore[call-arg]
 
     return call
+
+
+def _advice(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """What to do about arguments that do not fit, as the end of a sentence."""
+    options = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    beyond = args[len(signature.parameters) - len(options) :]
+    if beyond and options:
+        example = "" if isinstance(beyond[0], np.ndarray) else f", such as {options[0]}={beyond[0]!r}"
+        return f"; options are given by keyword{example}"
+    return close([name for name in kwargs if name not in signature.parameters], signature.parameters)
 
 
 def working(array: Array) -> Array:

@@ -6,7 +6,9 @@ A message names the function, the argument, what was expected and what was got:
 
 from __future__ import annotations
 
+import difflib
 import numbers
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "OptionError",
     "ShapeError",
     "StateError",
+    "channels_last",
+    "close",
     "expect_count",
     "expect_divisor",
     "expect_shape",
@@ -39,14 +43,40 @@ class StateError(RuntimeError):
 
 
 def refuse(error: type[Exception], function: str, argument: str, expected: str, got: Any) -> NoReturn:
-    """Raise `error` in the wording that all of nnref uses."""
-    raise error(f"{function}: {argument} must be {expected}, got {got}")
+    """Raise `error` in the wording that all of nnref uses; its `parts` are what it is made of."""
+    raised = error(f"{function}: {argument} must be {expected}, got {got}")
+    raised.parts = (function, argument, expected, str(got))  # type: ignore[attr-defined]
+    raise raised
 
 
-def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | str, ...]) -> None:
+def close(given: Iterable[object], known: Iterable[str]) -> str:
+    """The known words that are nearest to unknown ones, as the end of a sentence; empty if none is near.
+
+    >>> close(["conv"], ["conv2d", "conv_transpose2d", "relu"]), close(["?"], ["relu"])
+    ('; did you mean conv2d?', '')
+    """
+    near, known = list[str](), list(known)
+    for word in map(str, given):
+        alike = [name for name in known if len(word) > 1 and (name.startswith(word) or word.startswith(name))]
+        near += sorted(alike, key=len)[:1] or difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+
+
+def channels_last(x: Any, channels: int) -> str:
+    """A guess, as the end of a sentence, if an image that does not fit has so many channels on its last axis.
+
+    >>> import numpy as np
+    >>> channels_last(np.zeros((1, 6, 6, 2)), 2)
+    '; x looks like (N, H, W, C): transpose it by (0, 3, 1, 2)'
+    """
+    fits = x.ndim == 4 and x.shape[3] == channels != x.shape[1]
+    return "; x looks like (N, H, W, C): transpose it by (0, 3, 1, 2)" if fits else ""
+
+
+def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | str, ...], guess: str = "") -> None:
     """Raise `ShapeError` unless `array.shape` fits `shape`, in which a string stands for a free extent.
 
-    A free extent must be at least 1. The exception is "N", because a batch may be empty.
+    A free extent must be at least 1. The exception is "N", because a batch may be empty. A `guess` ends the message.
 
     >>> import numpy as np
     >>> expect_shape("relu", "x", np.zeros((0, 3)), ("N", 3))
@@ -63,7 +93,7 @@ def expect_shape(function: str, argument: str, array: Any, shape: tuple[int | st
         expected = f"({', '.join(map(str, shape))}{comma})"
         if len(array.shape) == len(shape) and 0 in array.shape:
             expected += ", where only N may be 0"
-        refuse(ShapeError, function, argument, expected, f"shape {array.shape}")
+        refuse(ShapeError, function, argument, expected, f"shape {array.shape}{guess}")
 
 
 def is_int(value: Any) -> bool:

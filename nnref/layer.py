@@ -15,12 +15,40 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .dtypes import expect_exact, floating_dtype
-from .errors import DTypeError, OptionError, ShapeError, StateError, expect_shape, refuse
+from .errors import DTypeError, OptionError, ShapeError, StateError, close, expect_shape, refuse
 from .numeric import Array
 
 __all__ = ["Layer", "Sequential", "Sum", "initial_weight", "leaves"]
 
 State = dict[str, Array]
+
+
+class Arrays(dict[str, Array]):
+    """The parameters or buffers of a layer: a dict that refuses names that the layer does not have."""
+
+    owner: str = ""  # a copy has none until it is filled
+    known: tuple[str, ...] = ()
+
+    def __init__(self, owner: str, known: Sequence[str], arrays: Mapping[str, Array]) -> None:
+        super().__init__(arrays)
+        self.owner, self.known = owner, tuple(known)
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        """Set an array of the layer.
+
+        Raises
+        ------
+        StateError : the layer has no array of that name.
+        """
+        if self.known and name not in self.known:
+            refuse(
+                StateError,
+                self.owner,
+                "name",
+                f"one of {', '.join(self.known)}",
+                f"{name!r}{close([name], self.known)}",
+            )
+        super().__setitem__(name, array)
 
 
 class Layer:
@@ -54,7 +82,9 @@ class Layer:
         unknown = sorted(set(options) - set(self.defaults))
         if unknown:
             refuse(OptionError, type(self).__name__, "options", f"among {sorted(self.defaults)}", unknown)
-        self.params, self.buffers, self.grads = params or {}, buffers or {}, {}
+        name = type(self).__name__
+        self.params = Arrays(f"{name}.params", self.parameter_names, params or {})
+        self.buffers, self.grads = Arrays(f"{name}.buffers", self.buffer_names, buffers or {}), {}
         whole = {name: int(value) for name, value in options.items() if isinstance(value, np.integer)}
         self.options = {**self.defaults, **options, **whole}  # products of Python ints cannot overflow
         self.training = True
@@ -213,8 +243,17 @@ class Container(Layer):
 
     def __init__(self, *layers: Layer) -> None:
         for position, layer in enumerate(layers):
+            if isinstance(layer, Sequence) and not isinstance(layer, str | Container):
+                name = type(self).__name__
+                refuse(OptionError, name, "layers", f"given one by one, as in {name}(*layers)", type(layer).__name__)
             if not isinstance(layer, Layer):
-                refuse(OptionError, type(self).__name__, f"layers[{position}]", "a Layer", type(layer).__name__)
+                is_class = isinstance(layer, type) and issubclass(layer, Layer)
+                got = (
+                    f"the class {layer.__name__}; to make one: {layer.__name__}(…)"
+                    if is_class
+                    else type(layer).__name__
+                )
+                refuse(OptionError, type(self).__name__, f"layers[{position}]", "a Layer", got)
         self.layers = layers
         self.options = {}
         self.training = True

@@ -104,7 +104,13 @@ BAD_CALLS = [
     (conv2d, (X * 1j, W), {}, DTypeError, f"conv2d: x must be {FLOATS}, got complex128"),
     (conv2d, (X, None), {}, DTypeError, f"conv2d: weight must be {FLOATS}, got NoneType"),
     (conv2d, (X,), {}, TypeError, "conv2d: missing a required argument: 'weight'"),
-    (conv2d, (X, W), {"strides": 2}, TypeError, "conv2d: got an unexpected keyword argument 'strides'"),
+    (
+        conv2d,
+        (X, W),
+        {"strides": 2},
+        TypeError,
+        "conv2d: got an unexpected keyword argument 'strides'; did you mean stride?",
+    ),
     (conv2d, (HALF, W), {}, DTypeError, "conv2d: weight must be of the dtype of x, float16, got float64"),
     (conv2d, (X, W, np.ones(6, object)), {}, DTypeError, "conv2d: bias must be of the dtype of x, float64, got object"),
     (
@@ -112,7 +118,7 @@ BAD_CALLS = [
         (X, W[:, :2]),
         {},
         ShapeError,
-        "conv2d: weight must be (K, 4, kh, kw) for 4 channels in 1 groups, got shape (6, 2, 3, 3)",
+        "conv2d: weight must be (K, 4, kh, kw) for 4 channels in 1 group, got shape (6, 2, 3, 3)",
     ),
     (
         conv2d,
@@ -451,7 +457,13 @@ BAD_CALLS = [
     (BatchNorm2d, (4,), {"dtype": bool}, DTypeError, f"BatchNorm2d: dtype must be {DTYPES}, got <class 'bool'>"),
     (Linear, (4, 0), {}, OptionError, f"Linear: out_features must be {COUNT}, got 0"),
     (Sequential, (relu,), {}, OptionError, "Sequential: layers[0] must be a Layer, got function"),
-    (Sequential, (ReLU(), ReLU), {}, OptionError, "Sequential: layers[1] must be a Layer, got type"),
+    (
+        Sequential,
+        (ReLU(), ReLU),
+        {},
+        OptionError,
+        "Sequential: layers[1] must be a Layer, got the class ReLU; to make one: ReLU(…)",
+    ),
     (Sum, (), {}, OptionError, "Sum: layers must be at least one branch, got none"),
     (ReLU, (), {"slope": 1}, OptionError, "ReLU: options must be among [], got ['slope']"),
     (Layer, (), {"stride": 1}, OptionError, "Layer: options must be among [], got ['stride']"),

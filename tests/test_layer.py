@@ -86,7 +86,9 @@ def test_parameters_are_bound_by_their_names():
 def test_a_parameter_of_another_name_is_refused(name, array):
     layer = Linear(2, 3, dtype=np.float64)
     layer(np.ones((1, 2)))
-    layer.params[name] = array
+    with pytest.raises(StateError, match=rf"^Linear\.params: name must be one of weight, bias, got '{name}'"):
+        layer.params[name] = array
+    layer.params = {**layer.params, name: array}
     text = r"^Linear: params must be \['weight', 'bias'\], of which \['bias'\] may be absent, got \['weight', 'bias', "
     for call in (lambda: layer(np.ones((1, 2))), lambda: layer.backward(np.ones((1, 3)))):
         with pytest.raises(StateError, match=text):

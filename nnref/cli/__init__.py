@@ -22,6 +22,30 @@ EXTRAS = ("hypothesis", "jinja2", "rich")
 INSTALL = "python -m pip install -e '.[oracle]'"
 
 
+OPTIONS = {  # argument of a Python function -> how a command line names it
+    "ops": "--op",
+    "dtypes": "--dtype",
+    "directions": "--direction",
+    "modes": "--mode",
+    "seconds": "--seconds",
+    "max_examples": "--examples",
+    "time_limit": "--time-limit",
+    "target": "TARGET",
+    "command": "--command",
+    "line": "CASE",
+    "path": "--deviations",
+}
+
+
+def worded(error: Exception) -> str:
+    """The message of an error without the name of a Python function, and with the option of the command."""
+    parts = getattr(error, "parts", None)
+    if parts is None:
+        return str(error)
+    _, argument, expected, got = parts
+    return f"{OPTIONS.get(argument, argument)} must be {expected}, got {got}"
+
+
 class Terminated(KeyboardInterrupt):
     """A signal has asked the process to end. The argument is the number of the signal."""
 
@@ -54,7 +78,7 @@ def _main(argv: Sequence[str] | None) -> int:
             status: int = args.run(args)
         return status
     except (OptionError, ShapeError, DTypeError, StateError, OSError) as error:
-        print(f"nnref {args.command}: {error}", file=sys.stderr)
+        print(f"nnref {args.command}: {worded(error)}", file=sys.stderr)
         return 2
     except Terminated as signalled:
         print("nnref: terminated", file=sys.stderr)

@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
 def _read(name: str, path: str) -> Report:
     try:
         return Report.from_json(Path(path).read_text(encoding="utf-8", errors="replace"))
-    except OptionError as error:
-        refuse_argument(name, "a report of nnref check --json", f"{path} ({error})")
+    except OptionError:
+        refuse_argument(name, "a report of nnref check --json", path)
 
 
 def _of_the_whole(earlier: Report, later: Report) -> list[str]:

@@ -14,10 +14,10 @@ from rich.table import Table
 
 import nnref
 
+from ..errors import close
 from ..oracle.arrays.fill import arrays_of
 from ..oracle.cases.case import Case
 from ..oracle.operations import OPERATIONS, Operation
-from ..oracle.text import close
 from .arguments import refuse_argument
 
 __all__ = ["add_parser"]

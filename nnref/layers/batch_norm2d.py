@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import floating_dtype, layer_function
-from ..errors import OptionError, ShapeError, expect_count, expect_shape, refuse
+from ..errors import DTypeError, OptionError, ShapeError, channels_last, expect_count, expect_shape, refuse
 from ..layer import Layer
 from ..numeric import Array, constant, sum_over
 
@@ -210,7 +210,11 @@ def _count(x: Array) -> int:
 
 
 def _inv_std(var: Array, eps: Any) -> Array:
-    return 1 / np.sqrt(var + constant(eps, var))
+    try:
+        return 1 / np.sqrt(var + constant(eps, var))
+    except TypeError:
+        got = f"{type(var.flat[0]).__name__}; normalize2d takes 1/√(var + eps) in place of var and eps"
+        refuse(DTypeError, "batch_norm2d", "var", "of elements that have a square root", got)
 
 
 def _c(per_channel: Array) -> Array:
@@ -221,7 +225,8 @@ def _c(per_channel: Array) -> Array:
 def _expect(function: str, x: Array, eps: Any = 0, **arrays: Array) -> None:
     expect_shape(function, "x", x, ("N", "C", "H", "W"))
     for name, array in arrays.items():
-        expect_shape(function, name, array, x.shape if name == "dy" else (x.shape[1],))
+        guess = channels_last(x, array.size) if array.ndim == 1 else ""
+        expect_shape(function, name, array, x.shape if name == "dy" else (x.shape[1],), guess)
     _expect_number(function, "eps", eps, math.inf)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import layer_function
-from ..errors import ShapeError, expect_count, expect_divisor, expect_shape, refuse
+from ..errors import ShapeError, channels_last, expect_count, expect_divisor, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
 from ..layer import Layer, initial_weight
 from ..numeric import Array, sum_over
@@ -112,8 +112,10 @@ def _plan(
     both = f"{x.shape[1]} channels of x and the {len(weight)} filters of weight"
     groups = expect_divisor(function, "groups", groups, both, x.shape[1], len(weight))
     if weight.shape[1] * groups != x.shape[1]:
-        expected = f"(K, {x.shape[1] // groups}, kh, kw) for {x.shape[1]} channels in {groups} groups"
-        refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}")
+        split = f"{groups} group{'s' * (groups > 1)}"
+        expected = f"(K, {x.shape[1] // groups}, kh, kw) for {x.shape[1]} channels in {split}"
+        guess = channels_last(x, weight.shape[1] * groups)
+        refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}{guess}")
     if bias is not None:
         expect_shape(function, "bias", bias, (len(weight),))
     return Windows.plan(function, x.shape, weight.shape[2:], stride, padding, dilation), groups

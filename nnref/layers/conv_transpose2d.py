@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import layer_function
-from ..errors import OptionError, ShapeError, expect_count, expect_divisor, expect_shape, refuse
+from ..errors import OptionError, ShapeError, channels_last, expect_count, expect_divisor, expect_shape, refuse
 from ..im2col import correlate, correlate_filters, correlate_transpose
 from ..layer import Layer, initial_weight
 from ..numeric import Array, sum_over
@@ -110,7 +110,8 @@ def _plan(
 ) -> tuple[Windows, int]:
     """The windows of the `conv2d` of which this is the adjoint, and groups as a Python int."""
     expect_shape(function, "x", x, ("N", "K", "Ho", "Wo"))
-    expect_shape(function, "weight", weight, (x.shape[1], "C//groups", "kh", "kw"))
+    guess = channels_last(x, len(weight)) if weight.ndim else ""
+    expect_shape(function, "weight", weight, (x.shape[1], "C//groups", "kh", "kw"), guess)
     groups = expect_divisor(function, "groups", groups, f"{x.shape[1]} channels of x", x.shape[1])
     if bias is not None:
         expect_shape(function, "bias", bias, (groups * weight.shape[1],))

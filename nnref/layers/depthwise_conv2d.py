@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import layer_function
-from ..errors import ShapeError, expect_count, expect_shape, refuse
+from ..errors import ShapeError, channels_last, expect_count, expect_shape, refuse
 from ..im2col import correlate, correlate_filters
 from ..layer import Layer, initial_weight
 from ..numeric import Array, sum_over, zeros
@@ -108,7 +108,8 @@ def _plan(
     expect_shape(function, "weight", weight, ("C*M", 1, "kh", "kw"))
     if len(weight) % x.shape[1]:
         expected = f"(C*M, 1, kh, kw), where C*M is a multiple of the {x.shape[1]} channels of x"
-        refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}")
+        guess = channels_last(x, x.shape[3]) if len(weight) % x.shape[3] == 0 else ""
+        refuse(ShapeError, function, "weight", expected, f"shape {weight.shape}{guess}")
     if bias is not None:
         expect_shape(function, "bias", bias, (len(weight),))
     return Windows.plan(function, x.shape, weight.shape[2:], stride, padding, dilation)

@@ -11,6 +11,7 @@ says what the function behaves like. `report` shows the result. `campaign` does 
 writes cases as files and runs programs in other languages.
 """
 
+from . import extras  # noqa: F401 before all others: it says what is not installed
 from .arrays.fill import arrays_of
 from .campaign.conform import conform
 from .cases.case import Case, parse

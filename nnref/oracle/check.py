@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OptionError, refuse
+from ..errors import OptionError, close, refuse
 from .dtypes import DTYPES
 from .expectation.declaration import Declaration
 from .operations import OPERATIONS
@@ -82,14 +82,18 @@ def check(
     ['passed']
     """
     if op not in OPERATIONS:
-        refuse(OptionError, "check", "op", f"one of {', '.join(OPERATIONS)}", repr(op))
+        refuse(OptionError, "check", "op", f"one of {', '.join(OPERATIONS)}", f"{op!r}{close([op], OPERATIONS)}")
     if dtype not in DTYPES:
-        refuse(OptionError, "check", "dtype", f"one of {', '.join(DTYPES)}", repr(dtype))
+        refuse(OptionError, "check", "dtype", f"one of {', '.join(DTYPES)}", f"{dtype!r}{close([dtype], DTYPES)}")
     both = {"forward": forward, "backward": backward}
     functions = {direction: function for direction, function in both.items() if function is not None}
-    if not functions or set(functions) - set(OPERATIONS[op].directions):
-        refuse(OptionError, "check", "directions", f"among {OPERATIONS[op].directions} of {op}", list(functions))
+    if not functions:
+        refuse(OptionError, "check", "forward or backward", "a function, as in forward=my_function", "neither")
     for direction, function in functions.items():
+        if direction not in OPERATIONS[op].directions:
+            refuse(OptionError, "check", direction, f"left out, because {op} has none", type(function).__name__)
+        if not callable(function):
+            refuse(OptionError, "check", direction, "a function", repr(function))
         if isinstance(function, Adapted):
             function.expect_callable(op, direction)
     results = []

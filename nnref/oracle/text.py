@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-
-__all__ = ["brief", "close", "visible"]
+__all__ = ["brief", "visible"]
 
 LONGEST = 300  # characters
 KEPT = "\t\n\r\u00a0"  # white space that may be shown
@@ -33,16 +30,3 @@ def brief(said: object) -> str:
     except BaseException:  # `str` of an error may be a target's own code
         text = "(its text cannot be read)"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-def close(given: Sequence[object], known: Sequence[str]) -> str:
-    """The known word that is nearest to an unknown one, as the end of a sentence; empty if none is near.
-
-    >>> close(["conv"], ["conv2d", "conv_transpose2d", "relu"]), close(["?"], ["relu"])
-    ('; did you mean conv2d?', '')
-    """
-    near: list[str] = []
-    for word in map(str, given):
-        begin = sorted((name for name in known if name.startswith(word) or word.startswith(name)), key=len)
-        near += begin[:1] or difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""

@@ -53,21 +53,24 @@ def test_modules_and_objects_are_targets(tmp_path, monkeypatch, capsys):
 
 
 BAD_QUESTIONS = [
-    (["check", "no_such_module"], "nnref check: resolve: target must be .*, got 'no_such_module' .ModuleNotFoundError"),
-    (["check", "nnref:nothing"], "nnref check: resolve: target must be .*AttributeError"),
-    (["check", "missing.py"], "nnref check: resolve: target must be .*FileNotFoundError"),
-    (["check", "nnref", "--op", "conv3d"], "nnref check: conform: ops must be among conv2d"),
+    (["check", "no_such_module"], "nnref check: TARGET must be .*, got 'no_such_module' .ModuleNotFoundError"),
+    (["check", "nnref:nothing"], "nnref check: TARGET must be .*AttributeError"),
+    (["check", "missing.py"], "nnref check: TARGET must be a file that exists, got 'missing.py'"),
+    (
+        ["check", "nnref", "--op", "conv3d"],
+        "nnref check: --op must be among conv2d, .*got 'conv3d'; did you mean conv2d",
+    ),
     (["check", "nnref", "--examples", "0"], "nnref check: --examples must be at least 1, got 0"),
     (["check", "nnref", "--jobs", "0"], "nnref check: --jobs must be at least 1, got 0"),
-    (["check", "nnref", "--time-limit", "nan"], "nnref check: conform: time_limit must be more than 0 and .*, got nan"),
-    (["check", "nnref", "--time-limit", "0"], "nnref check: conform: time_limit must be more than 0 and .*, got 0"),
+    (["check", "nnref", "--time-limit", "nan"], "nnref check: --time-limit must be more than 0 and .*, got nan"),
+    (["check", "nnref", "--time-limit", "0"], "nnref check: --time-limit must be more than 0 and .*, got 0"),
     (
         ["check", "--command", "true", "--time-limit", "-1"],
-        "nnref check: process_target: time_limit must be .*, got -1",
+        "nnref check: --time-limit must be .*, got -1",
     ),
     (["check", "nnref", "--resume"], "nnref check: --json must be a file"),
-    (["check", "nnref", "--deviations", "missing.toml"], "nnref check: read_deviations: path must be a TOML file"),
-    (["repro", "relu", "nnref"], "nnref repro: parse: line must be a descriptor"),
+    (["check", "nnref", "--deviations", "missing.toml"], "nnref check: --deviations must be a TOML file"),
+    (["repro", "relu", "nnref"], "nnref repro: CASE must be a descriptor"),
     (
         ["repro", "relu.forward float32 normal contiguous seed=3 N=1 C=1 H=1 W=2", "json"],
         "nnref repro: TARGET must be ",

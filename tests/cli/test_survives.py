@@ -94,7 +94,7 @@ def test_a_target_that_cannot_be_loaded_is_a_question_without_sense(tmp_path, ca
     for jobs in ("1", "2"):
         assert main(["check", path, *FLATTEN, "--time-limit", "1", "--jobs", jobs]) == 2
         said = capsys.readouterr().err
-        assert said.startswith("nnref check: resolve: target must be ")
+        assert said.startswith("nnref check: TARGET must be a file that Python can load, got ")
         assert re.search(UNLOADABLE[source], said)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from ...errors import OptionError, refuse
+from ...errors import OptionError, close, refuse
 from ..cases.case import DIRECTIONS, MODES
 from ..dtypes import DTYPES
 from ..expectation.declaration import Declaration
@@ -17,7 +17,7 @@ from ..limits import Clock, expect_time_limit
 from ..operations import OPERATIONS
 from ..report.report import Report
 from ..targets.resolve import name_of
-from ..text import brief, close
+from ..text import brief
 from ..verdict.deviations import Deviation
 from ..verdict.row import Result
 from .elsewhere import ending_children, loaded_there, run_there
@@ -53,6 +53,8 @@ def tasks_of(
         ("directions", directions or (), DIRECTIONS),
         ("modes", modes or (), MODES),
     ):
+        if isinstance(given, str):
+            refuse(OptionError, "conform", name, f"several names, such as [{given!r}]", repr(given))
         if unknown := [item for item in given if item not in known]:
             expected = f"among {', '.join(known)}"
             refuse(OptionError, "conform", name, expected, f"{', '.join(map(repr, unknown))}{close(unknown, known)}")

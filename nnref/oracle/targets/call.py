@@ -101,8 +101,8 @@ def plain_results(case: Case, result: Any) -> tuple[Any, ...]:
     if not case.returns_tuple:
         return (_array("y", result),)
     if not isinstance(result, tuple | list):
-        names = tuple(case.result_shapes)
-        what = f"a tuple of {len(names)} results {names}"
+        names = ", ".join(case.result_shapes)
+        what = f"a tuple ({names}{',' * (len(case.result_shapes) == 1)})"
         raise _NoResult(Finding("structure", "", case.function, what, type(result).__name__))
     return tuple(_array(f"result {i}", part) for i, part in enumerate(result))
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ...errors import OptionError, refuse
 from ..text import brief
+from .trace import frames_of
 
 __all__ = ["BUILT_IN", "FRAMEWORKS", "installed_frameworks", "name_of", "refuse_target", "resolve"]
 
@@ -54,13 +55,22 @@ def resolve(name: str) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the import of a target may fail in any way
-        refuse_target(name, f"{type(error).__name__}: {brief(error)}{_advice(name, error)}")
+        refuse_target(name, f"{type(error).__name__}: {brief(error)}{_place(error)}{_advice(name, error)}")
 
 
 def refuse_target(name: str, why: str) -> NoReturn:
     """Refuse the name of a target that cannot be loaded."""
     what = f"{', '.join(BUILT_IN)}, package.module, module:object or path/to/file.py"
+    if name.endswith(".py"):
+        what = "a file that Python can load" if Path(name).is_file() else "a file that exists"
     refuse(OptionError, "resolve", "target", what, f"{name!r} ({why})")
+
+
+def _place(error: BaseException) -> str:
+    """The line of the target at which its import failed, if there is one."""
+    frames = () if isinstance(error, SyntaxError) else frames_of(error)
+    own = [frame for frame in frames if not frame.file.startswith(("<", sys.base_prefix))]
+    return f" ({Path(own[-1].file).name}, line {own[-1].line})" if own else ""
 
 
 def _advice(name: str, error: BaseException) -> str:
