@@ -17,7 +17,7 @@ from .output import sturdy_output
 
 __all__ = ["main"]
 
-COMMANDS = ("prove", "check", "repro", "diff", "ops", "vectors", "thorough")
+COMMANDS = ("prove", "check", "repro", "diff", "ops", "vectors", "thorough", "serve-stub")
 EXTRAS = ("hypothesis", "jinja2", "rich")
 INSTALL = "python -m pip install -e '.[oracle]'"
 
@@ -66,7 +66,7 @@ def _main(argv: Sequence[str] | None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     try:
         for command in COMMANDS:
-            importlib.import_module(f"{__name__}.{command}").add_parser(subparsers)
+            importlib.import_module(f"{__name__}.{command.replace('-', '_')}").add_parser(subparsers)
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise

@@ -160,6 +160,35 @@ def test_a_failed_cell_leads_to_its_failure(visit):
     sync_api.expect(page.get_by_role("heading", name="conv2d.forward float32")).to_be_in_viewport()
 
 
+def test_a_filter_shows_some_operations_without_a_script(visit):
+    page = visit("a real one")
+    rows = page.locator(".matrix tbody tr")
+    everything = rows.count()
+    link = page.locator(".tally").get_by_role("link", name="failed")
+    assert not page.get_by_role("link", name="show all").is_visible()
+    link.click()
+    seen = [row.inner_text() for row in rows.all() if row.is_visible()]
+    assert 0 < len(seen) < everything
+    assert all("failed" in text for text in seen)
+    page.get_by_role("link", name="show all").click()
+    assert all(row.is_visible() for row in rows.all())
+    link.click()
+    page.emulate_media(media="print")
+    assert all(row.is_visible() for row in rows.all())
+
+
+def test_a_passing_cell_leads_to_its_margins_and_says_what_was_refused(visit):
+    page = visit("cut", PHONE)
+    cell = page.locator("td.cell.partly")
+    for text in ("600 refused", "998 left out"):
+        sync_api.expect(cell.get_by_text(text)).to_be_visible()
+    cell.get_by_role("link", name="partly").click()
+    assert page.evaluate("location.hash") == "#margin-avg_pool2d-forward-float32"
+    sync_api.expect(page.locator("tr:target")).to_be_in_viewport()
+    page.locator("td.cell.passed").get_by_role("link").click()
+    assert page.evaluate("location.hash") == "#margin-conv2d-forward-float32"
+
+
 def test_what_a_reader_sees(visit):
     page = visit("a real one")
     assert page.title() == "buggy <b>kernels</b>: not ok · nnref"

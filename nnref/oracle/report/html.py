@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from ..cases.case import DIRECTIONS
+from ..cases.case import DIRECTIONS, MODES
 from ..text import visible
-from ..verdict.row import STATUSES, Result
+from ..verdict.row import STATUSES, Failure, Result
 from .facts import Facts
-from .telling import told_conventions
+from .telling import told_conventions, told_origin
+from .values import lines_of
 
 __all__ = ["page"]
 
+WIDE = 100  # columns of numbers
 LOWEST = -4  # decade of the axis below which margins are not told apart
 
 
@@ -36,6 +38,8 @@ def page(report: Facts) -> str:
         axis=Axis.of(report),
         failed=[result for result in report.results if result.failures],
         lost=[result for result in report.results if result.lost],
+        cut=[result for result in report.results if result.left_out],
+        modes="" if report.modes == MODES else _listed(list(report.modes)),
         judged=[result for result in report.results if result.judged],
         known=_known(report),
         unsupported=_unsupported(report),
@@ -56,7 +60,8 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"anchor": _anchor, "margin": _margin, "listed": _listed}
+    environment.filters |= {"anchor": _anchor, "margin": _margin, "listed": _listed, "numbers": _numbers}
+    environment.filters["origin"] = lambda finding: list(told_origin(finding))
     return environment.get_template("report.html")
 
 
@@ -138,6 +143,11 @@ def _unsupported(report: Facts) -> list[tuple[str, list[tuple[Result, int]]]]:
     return [
         (reason, [(r, r.unsupported[reason]) for r in report.results if reason in r.unsupported]) for reason in reasons
     ]
+
+
+def _numbers(failure: Failure) -> str:
+    """The numbers of a failing case, as a page shows them."""
+    return "\n".join(lines_of(failure.case, failure.values, failure.finding.subject, WIDE)) if failure.values else ""
 
 
 def _anchor(result: Result) -> str:

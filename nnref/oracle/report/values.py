@@ -64,7 +64,8 @@ def lines_of(case: Case, values: Values, subject: str, width: int) -> Iterator[s
     yield from value_lines(f"{subject} expected", np.array(values.expected), width)
     yield from value_lines(f"{' ' * len(subject)} got     ", np.array(values.got, dtype_of(case.dtype)), width)
     if values.bound is not None:
-        yield from value_lines(f"{' ' * len(subject)} bound   ", np.array(values.bound), width)
+        with np.printoptions(precision=2):
+            yield from value_lines(f"{' ' * len(subject)} bound   ", np.array(values.bound), width)
 
 
 def value_lines(label: str, value: Any, width: int) -> Iterator[str]:

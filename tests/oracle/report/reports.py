@@ -9,6 +9,7 @@ import numpy as np
 import nnref
 from nnref import oracle
 from nnref.oracle import Declaration, Deviation, Failure, Finding, Report, Result, parse
+from nnref.oracle.findings import Frame
 
 CASE = parse("relu.forward float32 special contiguous seed=3 N=1 C=1 H=1 W=2")
 POOL = parse(
@@ -27,6 +28,7 @@ def failed(*findings):
     return Result("relu", "forward", "float32", 7, failures=failures)
 
 
+FRAME = Frame("/kernels.py", 12, "relu", "return table['a']")
 PASSED = Result("conv2d", "forward", "float32", 40, margins=[i / 50 for i in range(1, 41)], seconds=1.23456)
 EXACT = Result("relu", "backward", "float32", 30)
 POOLED = Result("max_pool2d", "backward", "float16", 20)
@@ -39,12 +41,19 @@ LOST = Result("sigmoid", "forward", "float32", lost=f"BrokenProcessPool: {HOSTIL
 CRASHED = Result("max_pool2d", "forward", "float16", 5, lost="the process of the target died (SIGSEGV)")
 CRASHED.failures = [Failure(POOL, Finding("crash", said="the process of the target died (SIGSEGV)"))]
 NOTED = Result("linear", "forward", "float64", 9, margins=[0.5], notes={f"different bits {HOSTILE}", "another"})
+CUT = Result("avg_pool2d", "forward", "float32", 300, margins=[0.25], asked=2202, left_out=998)
+CUT.unsupported["no ceil_mode"] = 600
+NOT_RUN = Result("avg_pool2d", "backward", "float32", asked=2202, left_out=2202)
+RAISED = failed(Finding("exception", "KeyError", "relu", said="'a'", causes=("ValueError: b",), frames=(FRAME,)))
 SHAPED = failed(Finding("shape", "y", wanted="(1, 2)", found="(1,)"))
 
 FOR_KNOWN = Deviation("max_pool2d", "https://example.org/issues/1", "backward", where="max(padding) > 0")
 OUTLIVED = Deviation("relu", HOSTILE)
 
 REPORTS = {
+    "cut": Report(
+        "mine", results=[PASSED, CUT, NOT_RUN, RAISED], seconds=60.0, modes=("integers", "normal"), planned=4
+    ),
     "passing": Report("mine", 5, 30, results=[PASSED, EXACT, NOTED]),
     "empty": Report("mine"),
     "failing": Report("mine", results=[PASSED, failed(value())]),
