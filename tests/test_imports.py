@@ -108,6 +108,7 @@ FOREIGN = {  # where packages that are extras may be imported
     "markupsafe": ("nnref.oracle.report.html",),
     "rich": ("nnref.cli",),
     "pytest": ("nnref.conformance",),
+    "z3": ("nnref.algebra.every_shape",),
 }
 
 

@@ -8,7 +8,7 @@ Conv2d(weight=(8, 3, 3, 3), bias=(8,), stride=1, padding=0, dilation=1, groups=1
 """
 
 from .affine import AffineMap, as_matrix, is_affine
-from .claim import Certificate, Claim, Refutation, claim
+from .claim import Certificate, Claim, Refutation, Unproved, claim
 from .claims import claims
 from .proving import prove, verify
 from .reductions import (
@@ -16,15 +16,20 @@ from .reductions import (
     avg_pool_as_depthwise,
     batch_norm_as_depthwise,
     compose_convs,
+    compose_linears,
+    compose_max_pools,
     conv_as_linear,
     conv_transpose_as_adjoint,
     depthwise_as_conv,
+    exchange,
     fuse_batch_norm_conv,
+    fuse_batch_norm_linear,
     fuse_batch_norms,
     fuse_conv_batch_norm,
     fuse_conv_transpose_batch_norm,
     fuse_pad_avg_pool,
     fuse_pad_conv,
+    fuse_pads,
     global_avg_pool_as_avg_pool,
     global_avg_pool_as_conv,
     grouped_as_dense,
@@ -34,6 +39,7 @@ from .reductions import (
     padding_before_batch_norm,
     reparameterize,
     sum_of_convs,
+    sum_of_depthwise,
 )
 from .simplify import Cost, Simplified, Step, cost_of, simplify
 
@@ -45,6 +51,7 @@ __all__ = [
     "Refutation",
     "Simplified",
     "Step",
+    "Unproved",
     "as_matrix",
     "avg_pool_as_conv",
     "avg_pool_as_depthwise",
@@ -52,16 +59,21 @@ __all__ = [
     "claim",
     "claims",
     "compose_convs",
+    "compose_linears",
+    "compose_max_pools",
     "conv_as_linear",
     "conv_transpose_as_adjoint",
     "cost_of",
     "depthwise_as_conv",
+    "exchange",
     "fuse_batch_norm_conv",
+    "fuse_batch_norm_linear",
     "fuse_batch_norms",
     "fuse_conv_batch_norm",
     "fuse_conv_transpose_batch_norm",
     "fuse_pad_avg_pool",
     "fuse_pad_conv",
+    "fuse_pads",
     "global_avg_pool_as_avg_pool",
     "global_avg_pool_as_conv",
     "grouped_as_dense",
@@ -74,5 +86,6 @@ __all__ = [
     "reparameterize",
     "simplify",
     "sum_of_convs",
+    "sum_of_depthwise",
     "verify",
 ]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic import Polynomial, decimal, decimals, fifty_digits, rational, rationals, variables
+from ..dtypes import working
 from ..errors import OptionError
 from ..layer import Layer, Sequential, Sum
 from ..layers.batch_norm2d import BatchNorm2d
@@ -57,7 +58,8 @@ def is_affine(layer: Layer, shape: tuple[int, ...]) -> AffineMap | Refutation:
     Parameters
     ----------
     layer : Layer; its parameters count by their exact values. In a batch norm in evaluation mode, 1/√(σ² + ε) counts
-        as rounded to the dtype of the parameters; if they are exact and the root is irrational, to fifty digits
+        as rounded to the precision that the layer computes in. If they are exact and the root is irrational, it counts
+        as rounded to fifty digits
     shape : the shape of the input, with the batch
 
     Raises
@@ -127,7 +129,7 @@ def in_arithmetic(layer: Layer, element: Callable[[Any], Any]) -> Layer:
         return copy
     arrays = {name: _converted(array, element) for name, array in (layer.params | layer.buffers).items()}
     if isinstance(layer, BatchNorm2d) and not layer.training:
-        inv_std = _inv_std(layer.buffers["running_var"], layer.options["eps"])
+        inv_std = _inv_std(working(layer.buffers["running_var"]), layer.options["eps"])
         arrays["running_var"] = variances(_converted(inv_std, element), layer.options["eps"])
     return type(layer).from_arrays(options=layer.options, **arrays).train(layer.training)
 

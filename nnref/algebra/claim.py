@@ -9,10 +9,14 @@ from typing import Any
 from ..numeric import Array
 from .given import Given
 
-__all__ = ["Case", "Certificate", "Claim", "Refutation", "Sides", "claim"]
+__all__ = ["Case", "Certificate", "Claim", "Refutation", "Sides", "Unproved", "claim"]
 
 Case = Mapping[str, Any]
 Sides = tuple[Array | tuple[Array, ...], Array | tuple[Array, ...]]
+
+
+class Unproved(ArithmeticError):
+    """A claim was neither proved nor refuted by a method that could do either."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Claim:
     reductions : names of the functions that the claim is about
     lecture : numbers of the lecture's formulas that the claim settles
     vary : key of a case -> the values that a thorough run draws from
+    every_shape : cases with symbols for the method "every shape": sizes and options are texts such as "g*C", and
+        "where" are comparisons of them that are assumed
     """
 
     name: str
@@ -49,9 +55,11 @@ class Claim:
     reductions: tuple[str, ...] = ()
     lecture: tuple[str, ...] = ()
     vary: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+    every_shape: tuple[Case, ...] = field(default=(), repr=False)
 
     def sides(self, given: Given, case: Case) -> Sides:
         """Both sides of the law, for the arrays and layers that `given` fills."""
+        given.start()
         with given.context():
             return self.law(*self.arguments(given, **case))
 
@@ -78,6 +86,7 @@ class Certificate:
     proof : bool, whether the method proves all that it covers, or tests it at random points
     seed : int, of the random elements, if the method draws any
     conditions : str, under which the claim holds
+    rests_on : str, what the proof uses besides the law: lemmas, a solver, and what is presumed
     """
 
     claim: str
@@ -90,6 +99,7 @@ class Certificate:
     proof: bool = True
     seed: int = 0
     conditions: str = ""
+    rests_on: str = ""
 
     @property
     def verdict(self) -> str:
@@ -100,7 +110,8 @@ class Certificate:
         """A readable text of several lines."""
         lines = [f"{self.claim}: {self.verdict} ({self.method}, {self.arithmetic})", *_where(self.conditions)]
         lines += [f"  {written(case)}: {found}" for case, found in zip(self.cases, self.evidence, strict=True)]
-        return "\n".join([*lines, f"  covers {self.covers}", f"  does not cover {self.beyond}"])
+        lines += [f"  covers {self.covers}", f"  does not cover {self.beyond}"]
+        return "\n".join(lines + ([f"  rests on {self.rests_on}"] if self.rests_on else []))
 
     def to_json(self) -> dict[str, Any]:
         """A dict that JSON can represent."""

@@ -84,6 +84,7 @@ class Given:
     digits : bool, whether its counterexamples are decimals, because the law contains an exponential
     distinct : bool, whether pixels must differ from one another and from 0, also in counterexamples
     degrees : the `Given` that finds the degree of a law, if the method draws a conclusion from it
+    at_zero : the `Given` of a separate run at 0, if the method needs one
     presumes : str, a form that the law must have; it is not checked, so only claims that name the method may use it
     formulas : bool, whether both sides are formulas, so that a refutation can state their difference
     search_only : bool, whether the method only searches for a counterexample, and compares nothing else
@@ -97,13 +98,24 @@ class Given:
     digits: ClassVar[bool] = False
     distinct: ClassVar[bool] = False
     degrees: ClassVar[type[Given] | None] = None
+    at_zero: ClassVar[type[Given] | None] = None
     presumes: ClassVar[str] = ""
     formulas: ClassVar[bool] = False
     search_only: ClassVar[bool] = False
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._image = ""
+        self.start()
+
+    def start(self) -> None:
+        """Forget what was asked for, before a law is run anew."""
+        self._image, self._names = "", set[str]()
+
+    def expect_new(self, name: str) -> None:
+        """Refuse a second array of one name: a method that names its elements would take both for the same."""
+        if name in self._names:
+            refuse(OptionError, "prove", "claim", "one whose arrays have names of their own", f"two arrays {name!r}")
+        self._names.add(name)
 
     def expect_one_image(self, name: str) -> None:
         """Refuse a law with a second image, because the method would fill both alike."""
@@ -130,6 +142,9 @@ class Given:
     def evidence(self, left: Array, right: Array) -> str:
         """How much was compared."""
         return counted(left.size, "output", "outputs")
+
+    def expect_form(self, sides: tuple[list[tuple[int, ...]], list[tuple[int, ...]]]) -> None:
+        """Refuse a law whose sides have shapes that a law of the presumed form cannot have."""
 
     def conclusion(self, degree: int) -> str:
         """What follows from the degree of left − right as a rational function: a text that the evidence ends with."""

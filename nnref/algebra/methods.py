@@ -6,7 +6,6 @@ method              elements                                if both sides agree,
 symbolic            a variable in every element             for all values of inputs and parameters
 zero-one            all images of 0 and 1, and of −1 and 0  for all inputs, if it contains only max, min and 0
 orders              pixels and 0 in every possible order    for all inputs without ties, if only their order counts
-basis               0 and every unit vector                 for all inputs, if both sides are affine
 exponentials        ±ln 2, ±ln 3, …, more than the degree   for all inputs, if it is elementwise in e^|x|
 identity test       random integers up to 2⁶⁴               except with a stated probability (Schwartz–Zippel)
 exact derivative    random rationals                        at these points, exactly
@@ -25,14 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Degree, Logarithm, Polynomial, decimals, fifty_digits, rationals, variables
+from ..arithmetic import Degree, Logarithm, Polynomial, decimals, fifty_digits, rational, rationals, variables
 from ..errors import OptionError, refuse
 from ..numeric import Array
 from .given import Given, counted
 
 __all__ = [
     "METHODS",
-    "Basis",
     "Degrees",
     "DegreesInExponentials",
     "Digits",
@@ -52,11 +50,12 @@ class Symbolic(Given):
     method = "symbolic"
     arithmetic = "Polynomial"
     covers = "all values of inputs and parameters, at these shapes and options"
-    beyond = "other shapes, rounding"
+    beyond = "other shapes and batches, rounding"
     formulas = True
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Variables, named by their indices."""
+        self.expect_new(name)
         return variables(name, shape)
 
     def evidence(self, left: Array, right: Array) -> str:
@@ -80,11 +79,12 @@ class ZeroOne(Given):
     presumes = "a law in maxima, minima and 0 alone"
     arithmetic = "Rational"
     covers = "all inputs at these shapes: both sides are made of maxima, minima and 0"
-    beyond = "other shapes"
+    beyond = "other shapes and batches"
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """(1, …) -> all of them along the batch."""
         self.expect_one_image(name)
+        self.expect_new(name)
         ones = np.array(list(itertools.product((0, 1), repeat=int(np.prod(shape)))))
         return rationals(np.concatenate([ones, ones - 1]).reshape(-1, *shape[1:]))
 
@@ -102,12 +102,14 @@ class Orders(Given):
     def image(self, *shape: int, name: str = "x") -> Array:
         """(1, …) -> all of them along the batch."""
         self.expect_one_image(name)
+        self.expect_new(name)
         pixels = int(np.prod(shape))
         orders = np.array(list(itertools.permutations(range(1, 2 * pixels, 2))))
         return rationals(np.concatenate([orders - 2 * below for below in range(pixels + 1)]).reshape(-1, *shape[1:]))
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Powers of two."""
+        self.expect_new(name)
         return rationals([2**i for i in range(int(np.prod(shape)))]).reshape(shape)
 
 
@@ -116,29 +118,8 @@ class Degrees(Given):
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Elements of degree 1."""
+        self.expect_new(name)
         return np.full(shape, Degree(1), object)
-
-
-class Basis(Given):
-    """The zero image and every unit image: two affine maps that agree on these are equal. The degree is checked."""
-
-    method = "basis"
-    arithmetic = "Rational"
-    covers = "all inputs at these shapes: both sides are affine, and agree on 0 and every unit vector"
-    beyond = "other shapes, rounding"
-    degrees = Degrees
-
-    def image(self, *shape: int, name: str = "x") -> Array:
-        """(1, …) -> the zero image and the unit images along the batch."""
-        self.expect_one_image(name)
-        pixels = int(np.prod(shape))
-        return rationals(np.eye(1 + pixels, pixels, -1, dtype=int).reshape(-1, *shape[1:]))
-
-    def conclusion(self, degree: int) -> str:
-        """No further text; a law that is not affine is refused."""
-        if degree > 1:
-            refuse(OptionError, "prove", "method", f"one for a law of degree {degree} in the pixels", repr(self.method))
-        return ""
 
 
 class IdentityTest(Given):
@@ -157,12 +138,27 @@ class IdentityTest(Given):
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Integers from 1 to 2⁶⁴."""
+        self.expect_new(name)
         return rationals(self._random.integers(0, 2**64, shape, np.uint64)) + 1
 
     def conclusion(self, degree: int) -> str:
         """The Schwartz–Zippel bound: the degree divided by the number of integers to draw from."""
         exponent = math.ceil(math.log10(max(degree, 1) / 2**64))
         return f" of degree {degree}, false with probability at most 10^{exponent}"
+
+
+class AtZero(Given):
+    """Every pixel is 0, where e^|x| has no derivative."""
+
+    def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
+        """Variables."""
+        self.expect_new(name)
+        return variables(name, shape)
+
+    def image(self, *shape: int, name: str = "x") -> Array:
+        """Zeros, as the logarithm of 1."""
+        self.expect_new(name)
+        return np.full(shape, Logarithm(rational(2)).zero(), object)
 
 
 class DegreesInExponentials(Degrees):
@@ -177,7 +173,8 @@ class Exponentials(Given):
     """Logarithms of 2, 3, 4, … with both signs, for elementwise functions of x: e^|x| is then an integer.
 
     For x > 0 and for x < 0, both sides of such a law are rational functions of e^|x|. Two rational functions are equal
-    if they agree at more points than the degree of their difference. At x = 0 both sides are continuous.
+    if they agree at more points than the degree of their difference. At x = 0 both sides are evaluated, except for a
+    derivative: dual numbers have none of |x| there. Each side must have the shape of the image.
     """
 
     method = "exponentials"
@@ -187,17 +184,25 @@ class Exponentials(Given):
     beyond = "rounding"
     digits = True
     degrees = DegreesInExponentials
+    at_zero = AtZero
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Variables: the law then holds for every cotangent."""
+        self.expect_new(name)
         return variables(name, shape)
 
     def image(self, *shape: int, name: str = "x") -> Array:
         """±ln 2, ±ln 3, …"""
         self.expect_one_image(name)
+        self.expect_new(name)
         pixels = int(np.prod(shape))
-        self._points = pixels // 2
+        self._points, self._shape = pixels // 2, shape
         return _logarithms(rationals(2 + np.arange(pixels) // 2).reshape(shape))
+
+    def expect_form(self, sides: tuple[list[tuple[int, ...]], list[tuple[int, ...]]]) -> None:
+        """Refuse a law whose sides have another shape than its image, because it is not elementwise."""
+        if any(shape != self._shape for side in sides for shape in side):
+            refuse(OptionError, "prove", "method", "one for a law that is not elementwise", repr(self.method))
 
     def conclusion(self, degree: int) -> str:
         """The degree and the number of points; too few points for this degree are refused."""
@@ -227,6 +232,7 @@ class ExactDerivative(Given):
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Multiples of 1/4 between −8 and 8, none 0."""
+        self.expect_new(name)
         sizes = self._random.integers(1, 33, shape)
         signs = 1 if positive else self._random.choice((-1, 1), shape)
         return rationals(sizes * signs) / 4
@@ -249,6 +255,7 @@ class Digits(Given):
 
     def array(self, name: str, *shape: int, neutral: int = 0, positive: bool = False) -> Array:
         """Normal numbers with standard deviation 4."""
+        self.expect_new(name)
         drawn = self._random.normal(0, 4, shape)
         return decimals(abs(drawn) if positive else drawn)
 
@@ -275,5 +282,5 @@ class SmallValues(Given):
 
 METHODS: dict[str, type[Given]] = {
     kind.method: kind
-    for kind in (Symbolic, ZeroOne, Orders, Basis, Exponentials, IdentityTest, ExactDerivative, Digits, SmallValues)
+    for kind in (Symbolic, ZeroOne, Orders, Exponentials, IdentityTest, ExactDerivative, Digits, SmallValues)
 }

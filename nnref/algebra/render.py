@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .claim import Certificate, Claim, Refutation, written
+from .claim import Case, Certificate, Claim, Refutation, written
 from .claims import claims
 from .claims.lecture import FORMULAS
 
@@ -15,7 +15,8 @@ Outcome = Certificate | Refutation
 HEAD = """# Claims
 
 Written by `nnref prove --markdown` from the registry in `nnref/algebra/claims`; a test keeps it current. What the
-methods are, and how far a proof at a few shapes reaches, is in [algebra.md](algebra.md).
+methods are is in [algebra.md](algebra.md). Where a claim has cases with symbols, `nnref prove --every-shape` settles it
+for [every shape](algebra.md#for-every-shape).
 """
 
 
@@ -61,6 +62,7 @@ def _link(name: str) -> str:
 def _section(claim: Claim, outcome: Outcome) -> str:
     facts = [f"- **{outcome.verdict}**: {outcome.method}, over {outcome.arithmetic}", f"- source: {claim.source}"]
     facts += [f"- where: {claim.conditions}"] if claim.conditions else []
+    facts += [f"- for every shape: {written(_without_conditions(case))}" for case in claim.every_shape]
     if isinstance(outcome, Certificate):
         facts += [f"- covers {outcome.covers}", f"- does not cover {outcome.beyond}", "- cost:"]
         facts += [f"    - {written(c)}: {found}" for c, found in zip(outcome.cases, outcome.evidence, strict=True)]
@@ -71,6 +73,10 @@ def _section(claim: Claim, outcome: Outcome) -> str:
         facts += [f"    - {name} = `{written(value)}`" for name, value in values.items()]
         facts += [f"- left − right = `{outcome.difference}`"] if outcome.difference else []
     return "\n".join([f"### {claim.name}", "", "```math", claim.statement, "```", "", *facts, ""])
+
+
+def _without_conditions(case: Case) -> Case:
+    return {name: value for name, value in case.items() if name != "where"}
 
 
 def _verbatim(text: str) -> str:

@@ -57,6 +57,7 @@ class Values(SmallValues):
         return self._filled(name, 1 + np.arange(math.prod(shape)).reshape(shape), ((1, -1), (2, -2)))
 
     def _filled(self, name: str, neutral: Array, candidates: tuple[tuple[int, int], ...]) -> Array:
+        self.expect_new(name)
         element = decimal if self.kind.digits else rational
         array = np.empty(neutral.shape, object)
         whole = np.asarray(self.values[name]) if name in self.values else None
@@ -75,6 +76,8 @@ class Values(SmallValues):
         """Both sides if the law fails on these values; None if it holds, or if a number in it does not exist."""
         try:
             left, right = claim.sides(self, case)
+            if self.kind.digits and not self._differ_at_more_digits(claim, case, flat(left), flat(right)):
+                return None
         except ArithmeticError:
             return None
         if self.kind.distinct and len({0, *self.given["x"].flat}) <= self.given["x"].size:
@@ -83,6 +86,18 @@ class Values(SmallValues):
         if shapes(left) != shapes(right):
             return one, other
         return None if all(map(self._same, one, other)) else (one, other)
+
+    def _differ_at_more_digits(self, claim: Claim, case: Case, left: Array, right: Array) -> bool:
+        """Whether a difference is no rounding error: it is the same, to a few digits, with twice the precision."""
+        if left.shape != right.shape:
+            return True
+        given, digits = self.given, type(self)(self.values, self.kind)
+        digits.context = lambda: fifty_digits(100)  # type: ignore[method-assign]
+        one, other = map(flat, claim.sides(digits, case))
+        self.given = given
+        with fifty_digits(100):
+            pairs = zip(left - right, one - other, strict=True)
+            return any(d != 0 and abs(coarse - d) * 1000 <= abs(d) for coarse, d in pairs)
 
     def _same(self, one: Any, other: Any) -> bool:
         if self.kind.digits:

@@ -51,6 +51,14 @@ class Degree:
     def __neg__(self) -> Degree:
         return self
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("degrees do not tell whether two elements are equal")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a degree does not tell whether an element is 0")
+
+    __hash__ = None  # type: ignore[assignment]
+
     __radd__ = __sub__ = __rsub__ = __add__
     __rmul__ = __mul__
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
@@ -22,7 +24,9 @@ from ._numbers import constant_like
 from ._terms import Coefficient, Monomial, Terms, product_of_terms, quotient_of_terms, sum_of_terms, written
 from .rational import Rational, rational
 
-__all__ = ["Polynomial", "variables"]
+__all__ = ["Polynomial", "assumptions", "variables"]
+
+_assumed: ContextVar[list[Polynomial] | None] = ContextVar("assumed", default=None)
 
 
 class Polynomial:
@@ -170,6 +174,7 @@ class Polynomial:
     def __truediv__(self, other: Any) -> Polynomial:
         if (divisor := _operand(other)) is None:
             return NotImplemented
+        _assume_not_zero(divisor)
         monomial, coefficient = next(iter(divisor._terms.items()), ((), 0))
         terms = quotient_of_terms(self._terms, monomial) if len(divisor._terms) < 2 else None
         if terms is None:
@@ -196,16 +201,21 @@ class Polynomial:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Polynomial):
-            return self._terms == other._terms
-        if isinstance(other, numbers.Real | Decimal):
-            return self.is_constant and self._terms.get((), 0) == other
-        return NotImplemented
+            equal = self._terms == other._terms
+        elif isinstance(other, numbers.Real | Decimal):
+            equal = self.is_constant and self._terms.get((), 0) == other
+        else:
+            return NotImplemented
+        if not equal and _assumed.get() is not None and isinstance(other, Polynomial | numbers.Rational):
+            _assume_not_zero(self - other)
+        return equal
 
     def __hash__(self) -> int:
         # a constant has the hash of the number that it equals
         return hash(self._terms.get((), 0) if self.is_constant else frozenset(self._terms.items()))
 
     def __bool__(self) -> bool:
+        _assume_not_zero(self)
         return bool(self._terms)
 
     def _no_order(self, _: Any) -> NoReturn:
@@ -215,6 +225,33 @@ class Polynomial:
 
     def __repr__(self) -> str:
         return written(self._terms)
+
+
+@contextmanager
+def assumptions() -> Iterator[list[Polynomial]]:
+    """Collect the polynomials that code takes to be other than 0, because it divides by them or compares them.
+
+    Two formulas that are not the same count as different, and a formula other than 0 counts as true. For some values
+    of the variables that is wrong, and then so is a proof; so a proof must state it.
+
+    >>> x = Polynomial.variable("x")
+    >>> with assumptions() as assumed:
+    ...     same = x == 1
+    >>> same, assumed
+    (False, [x - 1])
+    """
+    collected: list[Polynomial] = []
+    token = _assumed.set(collected)
+    try:
+        yield collected
+    finally:
+        _assumed.reset(token)
+
+
+def _assume_not_zero(value: Polynomial) -> None:
+    collected = _assumed.get()
+    if collected is not None and value._terms and any(value._terms):  # not a number
+        collected.append(value)
 
 
 def _of(terms: Terms) -> Polynomial:

@@ -9,7 +9,7 @@ import pytest
 from nnref import OptionError, normalize2d, sigmoid
 from nnref.algebra import prove
 from nnref.algebra.given import Variance, variances
-from nnref.algebra.methods import METHODS, Basis, Digits, Exponentials, IdentityTest, Orders, Symbolic, ZeroOne
+from nnref.algebra.methods import METHODS, Digits, Exponentials, IdentityTest, Orders, Symbolic, ZeroOne
 from nnref.arithmetic import Degree, decimals, rational, variables
 
 
@@ -25,10 +25,6 @@ def test_orders_has_all_orders_of_pixels_and_zero() -> None:
     signed_orders = {(tuple(np.argsort(image.ravel().astype(float))), int((image < 0).sum())) for image in images}
     assert len(signed_orders) == math.factorial(3) * 4
     assert not np.any(images == 0)
-
-
-def test_basis_has_zero_and_the_units() -> None:
-    assert Basis().image(1, 1, 1, 2)[:, 0, 0].tolist() == [[0, 0], [1, 0], [0, 1]]
 
 
 def test_exponentials_are_exact_and_of_both_signs() -> None:

@@ -13,10 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnref import AvgPool2d, BatchNorm2d, Conv2d, OptionError, ShapeError, ZeroPad2d
+from nnref import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, OptionError, ShapeError, ZeroPad2d
 from nnref import algebra as a
 from nnref.algebra import Refutation, claims, prove, witness
-from nnref.algebra.reductions import adjoint, batch_norm, branches, composition, linear, max_plus, padding, pooling
+from nnref.algebra.reductions import (
+    adjoint,
+    batch_norm,
+    branches,
+    composition,
+    linear,
+    max_plus,
+    neighbours,
+    padding,
+    pooling,
+)
 from nnref.algebra.reductions.common import bias_of, changed, kernel_of, padding_of
 from nnref.arithmetic import MaxPlus
 from nnref.options import pair_of_pairs
@@ -377,6 +387,43 @@ def stride_and_dilation_are_1(right, pool, channels):
 def weight_of_1(right, pool, channels):
     weight = right(pool, channels).params["weight"]
     return changed(right(pool, channels), weight=np.full(weight.shape, MaxPlus(1), object))
+
+
+# neighbours
+
+
+@bug(neighbours, "exchange")
+def not_exchanged(right, first, second):
+    return second, second
+
+
+@bug(neighbours, "fuse_pads")
+def padding_of_the_second_alone(right, first, second):
+    return second
+
+
+@bug(neighbours, "compose_max_pools", raises=(ShapeError,))
+def kernels_are_added(right, first, second):
+    kernel = tuple(map(sum, zip(kernel_of(first), kernel_of(second), strict=True)))
+    return MaxPool2d(kernel, right(first, second).options["stride"], right(first, second).options["padding"])
+
+
+@bug(neighbours, "compose_linears")
+def bias_of_the_first_is_not_mapped(right, first, second):
+    return type(first).from_arrays(weight=right(first, second).params["weight"], bias=second.params["bias"])
+
+
+@bug(neighbours, "fuse_batch_norm_linear")
+def scaled_channels_innermost(right, bn, layer):
+    channels = len(bn.params["weight"])
+    weight = layer.params["weight"].reshape(len(layer.params["weight"]), channels, -1).swapaxes(1, 2)
+    moved = type(layer).from_arrays(weight=weight.reshape(layer.params["weight"].shape), bias=layer.params["bias"])
+    return right(bn, moved)
+
+
+@bug(branches, "sum_of_depthwise")
+def the_first_branch_alone(right, first, *others):
+    return right(first, *(changed(other, weight=other.params["weight"] * 0) for other in others))
 
 
 def is_noticed_by(name: str, raises: tuple[type[Exception], ...]) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from . import activations, branches, composition, folds, gradients, pooling
+from . import activations, branches, composition, folds, gradients, neighbours, pooling
 
 __all__ = ["claims"]
 
 claims: dict[str, Claim] = {
     claim.name: claim
-    for family in (folds, composition, pooling, branches, activations, gradients)
+    for family in (folds, composition, neighbours, pooling, branches, activations, gradients)
     for claim in vars(family).values()
     if isinstance(claim, Claim)
 }

@@ -11,8 +11,18 @@ from ...options import Pair
 from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import branches
+from . import symbols
 
 LATE, EARLY = ((2, 0), (2, 0)), ((0, 2), (0, 2))  # paddings with the same total
+BLOCK = symbols.IMAGE | {"channels": "g*C", "groups": "g"}
+STRIDE = ("sh", "sw")
+SUMS = (
+    symbols.IMAGE
+    | {"channels": ("C", "K"), "kernels": ((3, 3), (1, 1), (1, 3)), "padding": (1, 0, (0, 1)), "stride": (STRIDE,) * 3},
+    symbols.IMAGE
+    | {"channels": ("g*C", "g*K"), "kernels": ((2, 2), (2, 2)), "padding": (LATE, EARLY), "dilation": (2, 2)}
+    | {"groups": ("g", "g"), "bias": (True, False), "where": ("H >= 1", "W >= 1")},
+)
 REPVGG = "Ding et al., RepVGG (arXiv:2101.03697)"
 
 
@@ -59,6 +69,7 @@ def _residual(
     ),
     reductions=("identity_as_conv",),
     vary={"image": ((1, 1), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (3, 5)), "groups": (1, 2)},
+    every_shape=(symbols.IMAGE | {"channels": "g*C", "kernel": (3, 5), "groups": "g"},),
 )
 def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
     r"""X = \delta * X,\quad \delta_{kcuv} = [k = c]\,[u, v \text{ in the middle}]"""
@@ -102,6 +113,7 @@ def identity_is_conv(x: Array, kernel: Pair, groups: int) -> Sides:
         "stride": ((1, 1), (2, 2)),
         "bias": ((True, True), (True, False), (False, False)),
     },
+    every_shape=SUMS,
 )
 def sum_is_conv(x: Array, *convs: Conv2d) -> Sides:
     r"""
@@ -125,6 +137,7 @@ def sum_is_conv(x: Array, *convs: Conv2d) -> Sides:
     conditions="batch norms in evaluation",
     reductions=("reparameterize",),
     vary={"image": ((2, 2), (3, 4)), "channels": (2, 4), "stride": (1, 2), "groups": (1, 2)},
+    every_shape=(BLOCK, BLOCK | {"stride": 2}),
 )
 def block_is_conv(x: Array, block: Sum) -> Sides:
     r"""\mathrm{BN}_3(F_3 * X) + \mathrm{BN}_1(F_1 * X) + \mathrm{BN}_0(X) = F * X + b"""
@@ -143,6 +156,7 @@ def block_is_conv(x: Array, block: Sum) -> Sides:
     conditions="an odd kernel, padded by half its size",
     reductions=("reparameterize", "identity_as_conv"),
     vary={"image": ((1, 2), (3, 3)), "channels": (1, 2), "kernel": ((1, 1), (3, 3), (5, 1))},
+    every_shape=(symbols.IMAGE | {"channels": "g*C", "kernel": (3, 5), "groups": "g"},),
 )
 def residual_is_conv(x: Array, block: Sum) -> Sides:
     r"""(F * X + b) + X = (F + \delta) * X + b"""

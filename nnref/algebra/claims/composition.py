@@ -3,6 +3,7 @@ r"""Convolutions compose; grouped, depthwise and linear layers are convolutions,
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from ...layers.global_avg_pool2d import global_avg_pool2d
 from ...layers.linear import Linear
 from ...numeric import Array
 from ...options import Pair
-from ..claim import Sides, claim
+from ..claim import Case, Sides, claim
 from ..given import Given
 from ..reductions import adjoint, composition, linear, pooling
-from . import layers
+from . import layers, symbols
 
 
 def _sums_of_products(x: Array, weight: Array, bias: Array) -> Array:
@@ -55,6 +56,67 @@ def _adjoint(given: Given, image: Pair, channels: int, outputs: int, kernel: Pai
 
 
 SMALL = {"image": ((2, 2), (3, 4)), "channels": (2, 4), "kernel": ((1, 1), (2, 2), (1, 3)), "padding": (0, 1, "same")}
+
+GROUPS = {"groups": "g"}
+SECOND_FITS = (
+    "H + top + bottom >= dh*(kh - 1) + 1",
+    "W + left + right >= dw*(kw - 1) + 1",
+    "H + top + bottom - dh*(kh - 1) - 1 >= dh_2*(kh_2 - 1)*sh",
+    "W + left + right - dw*(kw - 1) - 1 >= dw_2*(kw_2 - 1)*sw",
+)
+
+
+def _two_with_symbols(kernels: Any, first: dict[str, Any], second: dict[str, Any], where: Any, **case: Any) -> Case:
+    both = {"first": first | GROUPS, "second": second | GROUPS, "channels": ("g*C", "g*M", "g*K")}
+    return symbols.IMAGE | {"kernels": kernels} | both | case | {"where": where}
+
+
+def _at(texts: tuple[str, ...], **numbers: int) -> tuple[str, ...]:
+    """The conditions with numbers in place of some symbols."""
+    for name, value in numbers.items():
+        texts = tuple(re.sub(rf"\b{name}\b", str(value), text) for text in texts)
+    return texts
+
+
+LENGTHENED = symbols.with_where(
+    {**symbols.TRANSPOSED, "output_padding": ("extra", "extra_2")},
+    *symbols.transposed_fits(" + extra", " + extra_2"),
+    *("extra < sh", "extra_2 < sw"),
+)
+STEPS_2 = {"stride": ("sh_2", "sw_2"), "dilation": ("dh_2", "dw_2")}
+COMPOSED = (
+    _two_with_symbols(  # kernels of at least two taps; the first is not dilated
+        (("kh", "kw"), ("kh_2", "kw_2")),
+        {"stride": ("sh", "sw"), "padding": symbols.PADDING},
+        STEPS_2,
+        (*_at(SECOND_FITS, dh=1, dw=1), "kh >= 2", "kw >= 2", "kh_2 >= 2", "kw_2 >= 2"),
+    ),
+    _two_with_symbols(  # the second has one tap
+        (("kh", "kw"), (1, 1)),
+        {"stride": ("sh", "sw"), "padding": symbols.PADDING, "dilation": 1},
+        STEPS_2,
+        _at(SECOND_FITS[:2], dh=1, dw=1),
+    ),
+    _two_with_symbols(  # numbers for kernels, strides and dilations
+        ((2, 2), (2, 3)),
+        {"stride": (2, 3), "dilation": (1, 2), "padding": symbols.PADDING},
+        {"stride": (3, 1), "dilation": (2, 3)},
+        _at(SECOND_FITS, dh=1, dw=2, kh=2, kw=2, sh=2, sw=3, dh_2=2, dw_2=3, kh_2=2, kw_2=3),
+    ),
+)
+POINTWISE = _two_with_symbols(
+    ((1, 1), ("kh", "kw")),
+    {"stride": ("sh", "sw")},
+    STEPS_2 | {"padding": symbols.PADDING},
+    ("H - 1 >= (dh_2*(kh - 1) - top - bottom)*sh", "W - 1 >= (dw_2*(kw - 1) - left - right)*sw", "kh >= 2", "kw >= 2"),
+    biases=(False, True),
+)
+POOLED = symbols.with_where(
+    {**symbols.CONV, "channels": "C", "filters": "K", "groups": 1, "dilation": 1}
+    | {"pool": {"kernel_size": ("kh_2", "kw_2"), "stride": ("sh_2", "sw_2")}},
+    *_at(SECOND_FITS, dh=1, dw=1, dh_2=1, dw_2=1),
+    *("kh >= 2", "kw >= 2", "kh_2 >= 2", "kw_2 >= 2"),
+)
 
 
 @claim(
@@ -103,6 +165,7 @@ def conv_is_a_sum_of_products(x: Array, conv: Conv2d) -> Sides:
         "first": ({}, {"stride": 2}, {"dilation": (2, 1), "padding": 1}, {"stride": (1, 2), "padding": "valid"}),
         "second": ({}, {"stride": 2}, {"dilation": (1, 2)}),
     },
+    every_shape=COMPOSED,
 )
 def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
     r"""
@@ -142,6 +205,7 @@ def convs_compose(x: Array, first: Conv2d, second: Conv2d) -> Sides:
         "first": ({}, {"stride": 2}),
         "second": ({"padding": 1}, {"padding": ((2, 0), (0, 1)), "stride": 2}),
     },
+    every_shape=(POINTWISE,),
 )
 def pointwise_then_padded_conv(x: Array, first: Conv2d, second: Conv2d) -> Sides:
     r"""F_2 *_{p} (F_1 * X) + b_2 = (F_2 \star F_1) *_{s_1 p} X + b_2,\quad F_1\ 1\times1 \text{ without bias}"""
@@ -179,6 +243,7 @@ def convs_compose_although_padded(x: Array, first: Conv2d, second: Conv2d) -> Si
     ),
     reductions=("depthwise_as_conv",),
     vary=SMALL | {"multiplier": (1, 2), "bias": (True, False)},
+    every_shape=(symbols.DEPTHWISE, symbols.DEPTHWISE | {"bias": False}),
 )
 def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
     r"""F *_{\mathrm{dw}} X + b = F * X + b \text{ in } C \text{ groups}"""
@@ -196,6 +261,7 @@ def depthwise_is_grouped(x: Array, conv: DepthwiseConv2d) -> Sides:
     ),
     reductions=("grouped_as_dense",),
     vary=SMALL | {"filters": (2, 4), "groups": (1, 2), "bias": (True, False)},
+    every_shape=(symbols.CONV, symbols.CONV | {"bias": False}),
 )
 def grouped_is_dense(x: Array, conv: Conv2d) -> Sides:
     r"""F *_{g} X = \mathrm{diag}(F_1,\dots,F_g) * X"""
@@ -209,6 +275,7 @@ def grouped_is_dense(x: Array, conv: Conv2d) -> Sides:
     cases=({"features": 3, "outputs": 2},),
     reductions=("linear_as_conv",),
     vary={"features": (1, 2, 5), "outputs": (1, 3)},
+    every_shape=({"features": "C", "outputs": "K"},),
 )
 def linear_is_conv(x: Array, layer: Linear) -> Sides:
     r"""F x + b = F *_{1\times1} x + b \text{ on a } 1\times1 \text{ image}"""
@@ -222,6 +289,7 @@ def linear_is_conv(x: Array, layer: Linear) -> Sides:
     cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
     reductions=("linear_as_conv",),
     vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
+    every_shape=(symbols.IMAGE | {"channels": "C", "outputs": "K"},),
 )
 def flatten_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
     r"""F\,\mathrm{flatten}(X) + b = F_{K \times C \times H \times W} * X + b"""
@@ -252,6 +320,7 @@ def conv_is_linear(x: Array, conv: Conv2d) -> Sides:
     cases=({"image": (2, 3), "channels": 2, "outputs": 2},),
     reductions=("global_avg_pool_as_conv", "linear_as_conv", "compose_convs"),
     vary={"image": ((1, 1), (2, 3)), "channels": (1, 2), "outputs": (1, 3)},
+    every_shape=(symbols.IMAGE | {"channels": "C", "outputs": "K"},),
 )
 def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
     r"""F\,\mathrm{GAP}(X) + b = \tfrac{1}{HW}\,(F \otimes 1_{H\times W}) * X + b"""
@@ -284,6 +353,7 @@ def global_avg_pool_then_linear_is_conv(x: Array, layer: Linear) -> Sides:
         "padding": (0, 1),
         "pool": ({"kernel_size": 2}, {"kernel_size": (2, 1), "stride": 1}),
     },
+    every_shape=(POOLED,),
 )
 def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides:
     r"""\mathrm{avg}(F * X + b) = \tfrac{1}{k_h k_w}\,(1_{k_h\times k_w} \star F) * X + b"""
@@ -300,7 +370,17 @@ def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides
         {"image": (2, 2), "channels": 1, "outputs": 1, "kernel": (3, 2), "padding": ((1, 0), (0, 1)), "stride": (2, 1)},
         {"image": (1, 2), "channels": 4, "outputs": 2, "kernel": (1, 2), "groups": 2, "dilation": 2},
         {"image": (2, 1), "channels": 1, "outputs": 2, "kernel": (2, 2), "stride": 2, "output_padding": 1},
+        {
+            "image": (1, 2),
+            "kernel": (1, 2),
+            "channels": 1,
+            "outputs": 1,
+            "stride": 2,
+            "dilation": 3,
+            "output_padding": 1,
+        },
     ),
+    conditions="output_padding is below the stride",
     reductions=("conv_transpose_as_adjoint",),
     vary={
         "image": ((2, 2), (1, 3)),
@@ -308,8 +388,11 @@ def conv_then_avg_pool_is_conv(x: Array, conv: Conv2d, pool: AvgPool2d) -> Sides
         "outputs": (2, 4),
         "kernel": ((1, 1), (2, 3)),
         "stride": (1, 2),
+        "dilation": (1, 3),
+        "output_padding": (0, 1),
         "groups": (1, 2),
     },
+    every_shape=(symbols.TRANSPOSED, LENGTHENED),
 )
 def conv_transpose_is_the_adjoint(x: Array, z: Array, transpose: ConvTranspose2d) -> Sides:
     r"""\langle x,\ F * z\rangle = \langle F *^{\mathsf T} x,\ z\rangle"""

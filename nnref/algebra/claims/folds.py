@@ -21,7 +21,7 @@ from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import batch_norm, padding
 from ..reductions.common import bias_of, changed
-from . import layers
+from . import layers, symbols
 
 LECTURE_BN, LECTURE_MERGE = "lecture, batch normalisation as a linear operation", "lecture, merging"
 
@@ -54,6 +54,11 @@ def _pad_then_max_pool(given: Given, image: Any, channels: int = 1, pad: Any = 1
 
 ONE_PIXEL_BESIDE = {"image": (1, 1), "kernel": (1, 2), "padding": ((0, 0), (1, 0))}
 BATCH_NORM = "batch norm in evaluation"
+BOTH_PADDINGS = "H + up + down + top + bottom", "W + before + after + left + right"
+PRE_IMAGE = symbols.with_where(
+    {name: value for name, value in symbols.UNPADDED.items() if name != "where"} | {"pad": symbols.PADDED},
+    *symbols.fits("H + up + down", "W + before + after"),
+)
 
 
 @claim(
@@ -64,6 +69,7 @@ BATCH_NORM = "batch norm in evaluation"
     conditions=BATCH_NORM,
     lecture=("1", "2"),
     vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
+    every_shape=(symbols.IMAGE | {"channels": "C"},),
 )
 def batch_norm_is_affine(x: Array, bn: BatchNorm2d) -> Sides:
     r"""
@@ -83,6 +89,7 @@ def batch_norm_is_affine(x: Array, bn: BatchNorm2d) -> Sides:
     reductions=("batch_norm_as_depthwise",),
     lecture=("3",),
     vary={"image": ((1, 1), (2, 1), (2, 3)), "channels": (1, 2, 3)},
+    every_shape=(symbols.IMAGE | {"channels": "C"},),
 )
 def batch_norm_is_depthwise(x: Array, bn: BatchNorm2d) -> Sides:
     r"""\mathrm{BN}(Y) = G *_{\mathrm{dw}} Y + g,\quad \text{kernel } 1\times1"""
@@ -114,6 +121,7 @@ def batch_norm_is_depthwise(x: Array, bn: BatchNorm2d) -> Sides:
         "groups": (1, 2),
         "bias": (True, False),
     },
+    every_shape=(symbols.CONV, symbols.CONV | {"bias": False}, symbols.CONV | {"padding": "same", "where": ()}),
 )
 def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
     r"""\mathrm{BN}(F * X + b) = (G F) * X + (G b + g)"""
@@ -138,6 +146,7 @@ def conv_then_batch_norm(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
         "padding": (0, 1, "same"),
         "bias": (True, False),
     },
+    every_shape=(symbols.DEPTHWISE, symbols.DEPTHWISE | {"bias": False}),
 )
 def depthwise_then_batch_norm(x: Array, conv: DepthwiseConv2d, bn: BatchNorm2d) -> Sides:
     r"""\mathrm{BN}(F *_{\mathrm{dw}} X + b) = (G F) *_{\mathrm{dw}} X + (G b + g)"""
@@ -153,6 +162,7 @@ def depthwise_then_batch_norm(x: Array, conv: DepthwiseConv2d, bn: BatchNorm2d) 
     conditions=BATCH_NORM,
     correction=r"G b + g = b\,\gamma/\sqrt{\sigma^2+\varepsilon} + \beta - \gamma\mu/\sqrt{\sigma^2+\varepsilon}",
     lecture=("7",),
+    every_shape=(symbols.CONV,),
 )
 def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -> Sides:
     r"""\mathrm{BN}(F * X + b) = (G F) * X + (b + g)"""
@@ -182,6 +192,7 @@ def conv_then_batch_norm_on_the_slide(x: Array, conv: Conv2d, bn: BatchNorm2d) -
         "groups": (1, 2),
         "bias": (True, False),
     },
+    every_shape=(symbols.TRANSPOSED, symbols.TRANSPOSED | {"bias": False}),
 )
 def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
     r"""
@@ -199,6 +210,7 @@ def conv_transpose_then_batch_norm(x: Array, conv: ConvTranspose2d, bn: BatchNor
     holds=False,
     conditions=BATCH_NORM,
     correction=r"G \text{ on the second axis of } F, \text{ which holds the output channels}",
+    every_shape=(symbols.TRANSPOSED | {"channels": "C", "outputs": "C", "groups": 1},),
 )
 def conv_transpose_then_batch_norm_as_for_conv(x: Array, conv: ConvTranspose2d, bn: BatchNorm2d) -> Sides:
     r"""
@@ -217,6 +229,7 @@ def conv_transpose_then_batch_norm_as_for_conv(x: Array, conv: ConvTranspose2d, 
     conditions=BATCH_NORM,
     reductions=("fuse_batch_norms",),
     vary={"image": ((1, 1), (2, 3)), "channels": (1, 3)},
+    every_shape=(symbols.IMAGE | {"channels": "C"},),
 )
 def batch_norm_then_batch_norm(x: Array, first: BatchNorm2d, second: BatchNorm2d) -> Sides:
     r"""
@@ -246,6 +259,7 @@ def batch_norm_then_batch_norm(x: Array, first: BatchNorm2d, second: BatchNorm2d
         "groups": (1, 2),
         "bias": (True, False),
     },
+    every_shape=(symbols.UNPADDED, symbols.UNPADDED | {"bias": False}),
 )
 def batch_norm_then_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
     r"""F * \mathrm{BN}(X) + b = (F G) * X + \Bigl(b + \sum_{c,u,v} F_{kcuv}\,g_c\Bigr)"""
@@ -261,6 +275,7 @@ def batch_norm_then_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
     conditions=BATCH_NORM,
     correction=r"\mathrm{pad}_{-g/G}(X): \text{ outside the image BN's output is } 0, \text{ whose pre-image is }"
     r" -g/G, \text{ not } 0",
+    every_shape=(symbols.CONV | {"groups": 1},),
 )
 def batch_norm_then_padded_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Sides:
     r"""
@@ -288,6 +303,7 @@ def batch_norm_then_padded_conv(x: Array, bn: BatchNorm2d, conv: Conv2d) -> Side
         "kernel": ((2, 1), (3, 3)),
         "pad": (1, 2, ((0, 1), (2, 0))),
     },
+    every_shape=(PRE_IMAGE,),
 )
 def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: ZeroPad2d, conv: Conv2d) -> Sides:
     r"""
@@ -317,6 +333,7 @@ def batch_norm_then_padded_conv_by_pre_image(x: Array, bn: BatchNorm2d, pad: Zer
         "padding": (0, 1, ((0, 1), (2, 0))),
         "stride": (1, (1, 2)),
     },
+    every_shape=(symbols.CONV | {"pad": symbols.PADDED, "where": symbols.fits(*BOTH_PADDINGS)},),
 )
 def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
     r"""F * \mathrm{pad}_0^{p}(X) = F *_{p} X"""
@@ -327,7 +344,6 @@ def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
     "pad-avg-pool",
     source="torch.nn.AvgPool2d with count_include_pad=True",
     arguments=_pad_then_avg_pool,
-    method="basis",
     cases=(
         {"image": (2, 2), "pad": ((1, 0), (0, 2)), "kernel_size": 2, "stride": 1},
         {"image": (3, 4), "channels": 2, "pad": 1, "kernel_size": (3, 2), "stride": 2, "padding": ((0, 1), (1, 0))},
@@ -342,6 +358,7 @@ def pad_then_conv(x: Array, pad: ZeroPad2d, conv: Conv2d) -> Sides:
         "stride": (1, 2, None),
         "padding": (0, 1),
     },
+    every_shape=(symbols.POOL | {"pad": symbols.PADDED, "where": symbols.fits(*BOTH_PADDINGS, dilated=False)},),
 )
 def pad_then_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
     r"""\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X)"""

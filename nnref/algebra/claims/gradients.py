@@ -39,6 +39,7 @@ from ...numeric import Array, constant
 from ..claim import Case, Claim, Sides, claim
 from ..given import EPS, Given, Variance, variances
 from ..radical import plain, radicals
+from . import symbols
 
 Forward = Callable[..., Array]
 Backward = Callable[..., tuple[Array | None, ...]]
@@ -115,6 +116,21 @@ ROOT = r"$r = 1/\sqrt{\sigma^2+\varepsilon}$ enters only by $r^2(\sigma^2+\varep
 POINTS = ({"x": (64,)}, {"x": (8, 10)})
 TRAIN = ({"x": (1, 1, 1, 2)}, {"x": (2, 2, 1, 2)})
 
+IMAGES = ("N", "C", "H", "W")
+OPTIONS = {"stride": ("sh", "sw"), "dilation": ("dh", "dw"), "padding": symbols.PADDING}
+CONV_SYMBOLS = symbols.with_where(
+    {"x": ("N", "g*C", "H", "W"), "weight": ("g*K", "C", "kh", "kw"), "groups": "g", **OPTIONS}, *symbols.fits()
+)
+DEPTHWISE_SYMBOLS = symbols.with_where({"x": IMAGES, "weight": ("C*M", 1, "kh", "kw"), **OPTIONS}, *symbols.fits())
+TRANSPOSED_SYMBOLS = symbols.with_where(
+    {"x": ("N", "g*C", "H", "W"), "weight": ("g*C", "K", "kh", "kw"), "groups": "g", **OPTIONS},
+    *symbols.transposed_fits(),
+)
+POOL_SYMBOLS = symbols.with_where(
+    {"x": IMAGES, "kernel_size": ("kh", "kw"), "stride": ("sh", "sw"), "padding": symbols.PADDING},
+    *symbols.fits(dilated=False),
+)
+
 conv2d_gradient = _gradient(
     conv2d,
     conv2d_backward,
@@ -129,6 +145,7 @@ conv2d_gradient = _gradient(
         "stride": (1, (2, 1)),
         "padding": (0, 1, "same"),
     },
+    every_shape=(CONV_SYMBOLS, CONV_SYMBOLS | {"bias": ("g*K",)}),
 )
 
 depthwise_conv2d_gradient = _gradient(
@@ -137,6 +154,7 @@ depthwise_conv2d_gradient = _gradient(
     {"x": (2, 2, 2, 3), "weight": (4, 1, 2, 2), "bias": (4,), "stride": (1, 2), "padding": ((0, 1), (1, 0))},
     {"x": (1, 2, 3, 3), "weight": (2, 1, 2, 2), "dilation": 2},
     vary={"x": ((1, 2, 3, 3), (2, 2, 3, 4)), "weight": ((2, 1, 2, 2), (4, 1, 1, 3)), "padding": (0, 1, "same")},
+    every_shape=(DEPTHWISE_SYMBOLS | {"bias": ("C*M",)},),
 )
 
 conv_transpose2d_gradient = _gradient(
@@ -145,6 +163,7 @@ conv_transpose2d_gradient = _gradient(
     {"x": (2, 2, 2, 2), "weight": (2, 1, 2, 2), "bias": (1,), "stride": 2, "output_padding": 1},
     {"x": (1, 4, 1, 2), "weight": (4, 1, 2, 2), "bias": (2,), "groups": 2, "padding": ((0, 1), (1, 0)), "dilation": 2},
     vary={"x": ((1, 2, 2, 2), (2, 2, 1, 3)), "weight": ((2, 1, 2, 2), (2, 2, 1, 3)), "stride": (1, 2)},
+    every_shape=(TRANSPOSED_SYMBOLS | {"bias": ("g*K",)},),
 )
 
 linear_gradient = _gradient(
@@ -153,15 +172,23 @@ linear_gradient = _gradient(
     {"x": (2, 3), "weight": (2, 3), "bias": (2,)},
     {"x": (1, 2), "weight": (3, 2)},
     vary={"x": ((1, 2), (3, 2)), "weight": ((1, 2), (4, 2))},
+    every_shape=({"x": ("N", "C"), "weight": ("K", "C"), "bias": ("K",)},),
 )
 
-flatten_gradient = _gradient(flatten, flatten_backward, {"x": (2, 2, 2, 3)}, vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))})
+flatten_gradient = _gradient(
+    flatten,
+    flatten_backward,
+    {"x": (2, 2, 2, 3)},
+    vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))},
+    every_shape=({"x": IMAGES},),
+)
 
 zero_pad2d_gradient = _gradient(
     zero_pad2d,
     zero_pad2d_backward,
     {"x": (2, 1, 2, 2), "padding": ((1, 0), (2, 1))},
     vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2)), "padding": (0, 1, ((0, 2), (1, 0)))},
+    every_shape=({"x": IMAGES, "padding": symbols.PADDING},),
 )
 
 avg_pool2d_gradient = _gradient(
@@ -178,6 +205,7 @@ avg_pool2d_gradient = _gradient(
         "ceil_mode": (False, True),
         "count_include_pad": (False, True),
     },
+    every_shape=tuple(POOL_SYMBOLS | {"count_include_pad": counted} for counted in (True, False)),
 )
 
 global_avg_pool2d_gradient = _gradient(
@@ -185,6 +213,7 @@ global_avg_pool2d_gradient = _gradient(
     global_avg_pool2d_backward,
     {"x": (2, 2, 3, 2)},
     vary={"x": ((1, 1, 2, 2), (2, 3, 1, 2))},
+    every_shape=({"x": IMAGES},),
 )
 
 normalize2d_gradient = _gradient(
@@ -193,6 +222,7 @@ normalize2d_gradient = _gradient(
     {"x": (1, 1, 1, 1), "gamma": (1,), "beta": (1,), "mean": (1,), "inv_std": (1,)},
     {"x": (2, 2, 2, 2), "gamma": (2,), "beta": (2,), "mean": (2,), "inv_std": (2,)},
     vary=dict.fromkeys(ARRAYS[3:], ((2,),)) | {"x": ((1, 2, 1, 1), (2, 2, 2, 3))},
+    every_shape=(dict.fromkeys(ARRAYS[3:], ("C",)) | {"x": IMAGES},),
 )
 
 batch_norm2d_gradient = _gradient(
@@ -203,6 +233,7 @@ batch_norm2d_gradient = _gradient(
     arguments=_evaluation,
     conditions=ROOT,
     vary={"x": ((1, 1, 1, 2), (2, 3, 2, 2))},
+    every_shape=({"x": IMAGES},),
 )
 
 batch_norm2d_train_gradient = _gradient(

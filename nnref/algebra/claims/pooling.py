@@ -19,6 +19,7 @@ from ..claim import Sides, claim
 from ..given import Given
 from ..reductions import max_plus as semiring
 from ..reductions import pooling
+from . import symbols
 
 AVG, MAX = "lecture, is average pooling a convolution?", "lecture, is max pooling a convolution?"
 
@@ -54,6 +55,8 @@ def _two_max_pools(
     return given.image(1, 1, *image), first, second, both
 
 
+SHIFTED = symbols.POOL | {"stride": 1, "padding": (("top", "bottom"), ("left", "left"))}
+SHIFTED |= {"where": symbols.fits("H + top + bottom", "W + 2*left", dilated=False)}
 POOLS = {"image": ((3, 4), (4, 3)), "channels": (1, 2), "kernel_size": (2, (1, 3)), "stride": (None, 1, (2, 1))}
 
 
@@ -61,7 +64,6 @@ POOLS = {"image": ((3, 4), (4, 3)), "channels": (1, 2), "kernel_size": (2, (1, 3
     "avg-pool-depthwise",
     source=AVG,
     arguments=_pooled(AvgPool2d),
-    method="basis",
     cases=(
         {"image": (2, 2), "kernel_size": 2},
         {"image": (5, 4), "channels": 2, "kernel_size": (2, 3), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
@@ -70,6 +72,7 @@ POOLS = {"image": ((3, 4), (4, 3)), "channels": (1, 2), "kernel_size": (2, (1, 3
     reductions=("avg_pool_as_depthwise",),
     lecture=("9",),
     vary=POOLS | {"padding": (0, 1)},
+    every_shape=(symbols.POOL,),
 )
 def avg_pool_is_depthwise(x: Array, pool: AvgPool2d) -> Sides:
     r"""\mathrm{avg}_{k_h\times k_w}(X) = \tfrac{1}{k_h k_w} 1_{k_h\times k_w} *_{\mathrm{dw}} X"""
@@ -80,7 +83,6 @@ def avg_pool_is_depthwise(x: Array, pool: AvgPool2d) -> Sides:
     "avg-pool-conv",
     source=AVG,
     arguments=_pooled(AvgPool2d),
-    method="basis",
     cases=(
         {"image": (2, 2), "kernel_size": 2},
         {"image": (5, 4), "channels": 3, "kernel_size": (2, 3), "stride": (2, 1), "padding": ((1, 0), (0, 1))},
@@ -89,6 +91,7 @@ def avg_pool_is_depthwise(x: Array, pool: AvgPool2d) -> Sides:
     reductions=("avg_pool_as_conv",),
     lecture=("9",),
     vary=POOLS | {"padding": (0, 1)},
+    every_shape=(symbols.POOL,),
 )
 def avg_pool_is_conv(x: Array, pool: AvgPool2d) -> Sides:
     r"""\mathrm{avg}_{k_h\times k_w}(X)^k = \sum_c \tfrac{[k = c]}{k_h k_w} 1_{k_h\times k_w} * X^c"""
@@ -99,11 +102,11 @@ def avg_pool_is_conv(x: Array, pool: AvgPool2d) -> Sides:
     "global-avg-pool-avg-pool",
     source=AVG,
     arguments=_image,
-    method="basis",
     cases=({"image": (1, 1)}, {"image": (7, 5), "channels": 2}),
     reductions=("global_avg_pool_as_avg_pool",),
     lecture=("10",),
     vary={"image": ((1, 2), (3, 2), (4, 5)), "channels": (1, 2)},
+    every_shape=(symbols.IMAGE | {"channels": "C"},),
 )
 def global_avg_pool_is_avg_pool(x: Array) -> Sides:
     r"""\mathrm{GAP}(X) = \mathrm{avg}_{H\times W}(X)"""
@@ -114,11 +117,11 @@ def global_avg_pool_is_avg_pool(x: Array) -> Sides:
     "global-avg-pool-conv",
     source=AVG,
     arguments=_image,
-    method="basis",
     cases=({"image": (1, 1)}, {"image": (7, 5), "channels": 2}),
     reductions=("global_avg_pool_as_conv",),
     lecture=("10",),
     vary={"image": ((1, 2), (3, 2), (4, 5)), "channels": (1, 2)},
+    every_shape=(symbols.IMAGE | {"channels": "C"},),
 )
 def global_avg_pool_is_conv(x: Array) -> Sides:
     r"""
@@ -150,10 +153,10 @@ def uncounted_avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
     "avg-pool-shifts",
     source="a convolution commutes with shifts",
     arguments=_pooled(AvgPool2d),
-    method="basis",
     cases=({"image": (2, 3), "kernel_size": (1, 2), "stride": 1, "padding": (0, 1)},),
     conditions="the shift moves only zeros out of the image; padding counts; stride 1",
     vary={"image": ((2, 3), (3, 3)), "kernel_size": ((1, 2), (2, 3)), "stride": (1,), "padding": ((0, 1), 1)},
+    every_shape=(SHIFTED,),
 )
 def avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
     r"""\mathrm{avg}(S X) = S\,\mathrm{avg}(X),\quad S \text{ a shift by one pixel}"""

@@ -34,6 +34,7 @@ from .common import (
     expect_kind,
     expect_one_arithmetic,
     padding_of,
+    rounded,
     weight_and_bias,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "output_scaled",
     "padding_before_batch_norm",
     "scale_and_shift",
+    "scale_and_shift_of",
 ]
 
 
@@ -62,7 +64,9 @@ def batch_norm_as_depthwise(bn: BatchNorm2d) -> DepthwiseConv2d:
     """
     scale, shift = _evaluated("batch_norm_as_depthwise", bn)
     dtype = bn.params["weight"].dtype
-    return DepthwiseConv2d.from_arrays(weight=scale[:, None, None, None].astype(dtype), bias=shift.astype(dtype))
+    return DepthwiseConv2d.from_arrays(
+        weight=rounded("weight", scale[:, None, None, None], dtype), bias=rounded("bias", shift, dtype)
+    )
 
 
 def fuse_conv_batch_norm(conv: AnyConvolution, bn: BatchNorm2d) -> AnyConvolution:
@@ -142,7 +146,9 @@ def fuse_batch_norm_conv(bn: BatchNorm2d, conv: AnyConvolution) -> AnyConvolutio
     if len(weight) % groups:
         expected = f"a convolution whose filters are a multiple of the {groups} channels of bn"
         refuse(ShapeError, function, "conv", expected, f"{len(weight)} filters")
-    if conv.options["padding"] != "valid" and np.any(shift != 0) and padding_of(function, conv) != NO_PADDING:
+    padding = conv.options["padding"]
+    unpadded = padding == "valid" or (padding != "same" and padding_of(function, conv) == NO_PADDING)
+    if not unpadded and np.any(shift != 0) and padding_of(function, conv) != NO_PADDING:
         raise OptionError(
             f"{function}: padding must be 0 where g = β − μγ/√(σ²+ε) is not 0, got {conv.options['padding']!r}: the "
             "padding is 0 after the batch norm, but a 0 before it would come out as g; first pad the image explicitly, "
@@ -166,7 +172,8 @@ def fuse_batch_norms(first: BatchNorm2d, second: BatchNorm2d) -> BatchNorm2d:
     _evaluated("fuse_batch_norms", first)
     scale, shift = _evaluated("fuse_batch_norms", second, first, len(first.params["weight"]))
     gamma, beta = first.params["weight"], first.params["bias"]
-    weight, bias = (a.astype(gamma.dtype) for a in rescaled(working(gamma), working(beta), scale, shift))
+    folded = rescaled(working(gamma), working(beta), scale, shift)
+    weight, bias = (rounded(name, a, gamma.dtype) for name, a in zip(("weight", "bias"), folded, strict=True))
     return BatchNorm2d.from_arrays(weight=weight, bias=bias, **first.buffers, options=first.options).eval()
 
 
@@ -192,7 +199,7 @@ def padding_before_batch_norm(bn: BatchNorm2d) -> Array:
             "without a γ of 0, with which every pixel comes out as β",
             "γ = 0",
         )
-    return np.asarray(-shift / scale, bn.params["weight"].dtype)
+    return rounded("pre-image", -shift / scale, bn.params["weight"].dtype)
 
 
 @layer_function
@@ -223,6 +230,11 @@ def input_scaled(
     scaled, shifted = (filters * by.reshape(groups, 1, -1, 1, 1) for by in (scale, shift))
     offset = sum_over(shifted, (2, 3, 4)).reshape(-1)
     return scaled.reshape(weight.shape), offset if bias is None else bias + offset
+
+
+def scale_and_shift_of(function: str, bn: BatchNorm2d) -> tuple[Array, Array]:
+    """(G, g) of a batch norm in evaluation mode, in the precision that layers compute in."""
+    return _evaluated(function, bn)
 
 
 def _evaluated(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ...dtypes import working
 from ...errors import OptionError, ShapeError, expect_count, expect_divisor, refuse
 from ...layer import Layer, Sequential, Sum
 from ...layers.batch_norm2d import BatchNorm2d
@@ -24,10 +25,22 @@ from ...layers.depthwise_conv2d import DepthwiseConv2d
 from ...numeric import Array, constant
 from ...options import Pair, pair
 from .batch_norm import batch_norm_as_depthwise, fuse_conv_batch_norm
-from .common import bias_of, expect_conv, expect_kind, expect_one_arithmetic, filled, kernel_of, padding_of, steps_of
+from .common import (
+    bias_of,
+    expect_conv,
+    expect_kind,
+    expect_one_arithmetic,
+    filled,
+    is_a,
+    kernel_of,
+    narrowed,
+    padding_of,
+    steps_of,
+    widened,
+)
 from .composition import compose_convs, depthwise_as_conv, regrouped, spread_out
 
-__all__ = ["identity_as_conv", "reparameterize", "sum_of_convs"]
+__all__ = ["identity_as_conv", "reparameterize", "sum_of_convs", "sum_of_depthwise"]
 
 
 def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dtype: Any = np.float32) -> Conv2d:
@@ -54,10 +67,14 @@ def identity_as_conv(channels: int, kernel_size: Any = 1, *, groups: int = 1, dt
         refuse(OptionError, "identity_as_conv", "kernel_size", "odd, so that it has a middle", kernel_size)
     channels = expect_count("identity_as_conv", "channels", channels)
     groups = expect_divisor("identity_as_conv", "groups", groups, f"{channels} channels", channels)
-    weight = filled("identity_as_conv", (channels, channels // groups, rows, columns), Fraction(0), dtype)
-    own = np.arange(channels) % (channels // groups)  # a channel's place within its group
-    weight[np.arange(channels), own, rows // 2, columns // 2] += 1
-    return Conv2d.from_arrays(weight=weight, options={"padding": (rows // 2, columns // 2), "groups": groups})
+    members = channels // groups  # channels of a group
+    weight = filled("identity_as_conv", (groups, members, members, rows, columns), Fraction(0), dtype)
+    for member in range(members):
+        weight[:, member, member, rows // 2, columns // 2] += 1
+    return Conv2d.from_arrays(
+        weight=weight.reshape(channels, members, rows, columns),
+        options={"padding": (rows // 2, columns // 2), "groups": groups},
+    )
 
 
 def sum_of_convs(*convs: Conv2d) -> Conv2d:
@@ -77,8 +94,8 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     for position, conv in enumerate(convs):
         expect_conv(function, f"convs[{position}]", conv, Conv2d)
     expect_one_arithmetic(function, **{f"convs[{position}]": conv for position, conv in enumerate(convs)})
-    groups = math.gcd(*(conv.options["groups"] for conv in convs))
-    convs = tuple(regrouped(conv, groups) for conv in convs)
+    groups, dtype = math.gcd(*(conv.options["groups"] for conv in convs)), convs[0].params["weight"].dtype
+    convs = tuple(regrouped(widened(conv), groups) for conv in convs)
     if len({conv.params["weight"].shape[:2] for conv in convs}) > 1:
         shapes = [conv.params["weight"].shape for conv in convs]
         refuse(ShapeError, function, "convs", "of the same numbers of inputs and outputs", f"weights {shapes}")
@@ -88,11 +105,12 @@ def sum_of_convs(*convs: Conv2d) -> Conv2d:
     (step, taps, rows), (step_2, taps_2, columns) = (_common_axis(function, convs, axis) for axis in (0, 1))
     grid, size, padding = (step, step_2), (taps, taps_2), (rows, columns)
     biases = [bias for conv in convs if (bias := bias_of(conv)) is not None]
-    return Conv2d.from_arrays(
+    one = Conv2d.from_arrays(
         weight=functools.reduce(operator.add, (_laid(conv, grid, size, padding) for conv in convs)),
         bias=functools.reduce(operator.add, biases) if biases else None,
         options={"stride": steps_of(convs[0], "stride"), "padding": padding, "dilation": grid, "groups": groups},
     )
+    return narrowed(one, dtype)
 
 
 def _common_axis(function: str, convs: tuple[Conv2d, ...], axis: int) -> tuple[int, int, Pair]:
@@ -117,6 +135,23 @@ def _laid(conv: Conv2d, grid: Pair, size: Pair, padding: tuple[Pair, Pair]) -> A
     return spread_out(conv.params["weight"], (at[0], at[1]), (step[0], step[1]), size)
 
 
+def sum_of_depthwise(*convs: DepthwiseConv2d) -> DepthwiseConv2d:
+    """One depthwise convolution for the sum of all `convs`, applied to the same image.
+
+    Raises
+    ------
+    OptionError, ShapeError, DTypeError : as in `sum_of_convs`.
+
+    >>> sum_of_depthwise(DepthwiseConv2d(4, 3, padding=1), DepthwiseConv2d(4, 1)).params["weight"].shape
+    (4, 1, 3, 3)
+    """
+    for position, conv in enumerate(convs):
+        expect_conv("sum_of_depthwise", f"convs[{position}]", conv, DepthwiseConv2d)
+    one = sum_of_convs(*map(depthwise_as_conv, convs))  # each filter sees one channel, whatever their number
+    options = {name: value for name, value in one.options.items() if name != "groups"}
+    return DepthwiseConv2d.from_arrays(options=options, **one.params)
+
+
 def reparameterize(block: Sum) -> Conv2d:
     """One convolution for a block of parallel branches that consist of convolutions and batch norms.
 
@@ -137,9 +172,13 @@ def reparameterize(block: Sum) -> Conv2d:
     Conv2d(weight=(4, 4, 3, 3), bias=(4,), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
     """
     expect_kind("reparameterize", "block", block, Sum)
-    branches = [tuple(branch) if isinstance(branch, Sequential) else (branch,) for branch in block]
+    branches = [tuple(branch) if is_a(branch, Sequential) else (branch,) for branch in block]  # type: ignore[arg-type]
+    for layer in (layer for branch in branches for layer in branch):
+        if not is_a(layer, Conv2d, DepthwiseConv2d, BatchNorm2d):
+            refuse(OptionError, "reparameterize", "block", "of convolutions and batch norms", type(layer).__name__)
     channels, like = _channels(branches)
-    return sum_of_convs(*(_one_conv(branch, channels, like) for branch in branches))
+    wide = [tuple(map(widened, branch)) for branch in branches]
+    return narrowed(sum_of_convs(*(_one_conv(branch, channels, working(like)) for branch in wide)), like.dtype)
 
 
 def _channels(branches: list[tuple[Layer, ...]]) -> tuple[int, Array]:
@@ -170,6 +209,5 @@ def _as_conv(layer: Layer, channels: int) -> Conv2d:
         return depthwise_as_conv(batch_norm_as_depthwise(layer))
     if isinstance(layer, DepthwiseConv2d):
         return depthwise_as_conv(layer, channels)
-    if isinstance(layer, Conv2d):
-        return layer
-    refuse(OptionError, "reparameterize", "block", "of convolutions and batch norms", type(layer).__name__)
+    assert isinstance(layer, Conv2d)
+    return layer

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...arithmetic import rational
-from ...dtypes import common_dtype, floating_dtype, working
+from ...dtypes import HALF_PRECISION, common_dtype, floating_dtype, working
 from ...errors import DTypeError, OptionError, expect_divisor, expect_shape, refuse
 from ...layer import Layer
 from ...layers.conv2d import Conv2d
@@ -28,10 +28,14 @@ __all__ = [
     "expect_kind",
     "expect_one_arithmetic",
     "filled",
+    "is_a",
     "kernel_of",
+    "narrowed",
     "padding_of",
+    "rounded",
     "steps_of",
     "weight_and_bias",
+    "widened",
 ]
 
 Convolution = Conv2d | DepthwiseConv2d
@@ -40,12 +44,49 @@ AnyLayer = TypeVar("AnyLayer", bound=Layer)
 NO_PADDING = ((0, 0), (0, 0))
 
 
+COMPUTING = ("forward", "__call__", "forward_fn", "_bound")  # what decides what a layer computes
+
+
+def is_a(layer: Any, *kinds: type[Layer]) -> bool:
+    """Whether a layer computes what one of the classes does: a subclass with a forward of its own does not.
+
+    >>> class Doubled(Conv2d):
+    ...     def forward(self, x):
+    ...         return 2 * super().forward(x)
+    >>> is_a(Conv2d(1, 1, 1), Conv2d), is_a(Doubled(1, 1, 1), Conv2d)
+    (True, False)
+    """
+    return any(isinstance(layer, kind) and _computes_like(layer, kind) for kind in kinds)
+
+
+def _computes_like(layer: Layer, kind: type[Layer]) -> bool:
+    own, given = type(layer), vars(layer)
+    return all(name not in given and getattr(own, name, None) is getattr(kind, name, None) for name in COMPUTING)
+
+
+def rounded(argument: str, array: Any, dtype: np.dtype[Any]) -> Array:
+    """An array in the dtype of a new layer.
+
+    Raises
+    ------
+    OptionError : a finite value is too large for the dtype, as float16 has none above 65504.
+    """
+    if dtype.name not in HALF_PRECISION:
+        return np.asarray(array, dtype)
+    with np.errstate(over="ignore"):
+        result = np.asarray(array, dtype)
+    if (lost := np.isfinite(np.asarray(array, np.float32)) & ~np.isfinite(np.asarray(result, np.float32))).any():
+        largest = np.abs(np.asarray(array)[lost]).max()
+        refuse(OptionError, "reduction", argument, f"within the range of {dtype.name}", f"a value of size {largest}")
+    return result
+
+
 def changed(layer: AnyLayer, *, weight: Array | None = None, bias: Array | None = None, **options: Any) -> AnyLayer:
     """A copy of `layer` with other options, and with another weight or bias, converted to the dtype of the layer."""
     old = layer.params["weight"]
     arrays = {
-        "weight": old if weight is None else np.asarray(weight, old.dtype),
-        "bias": bias_of(layer) if bias is None else np.asarray(bias, old.dtype),
+        "weight": old if weight is None else rounded("weight", weight, old.dtype),
+        "bias": bias_of(layer) if bias is None else rounded("bias", bias, old.dtype),
     }
     return type(layer).from_arrays(options=layer.options | options, **arrays)
 
@@ -79,9 +120,23 @@ def expect_one_arithmetic(function: str, **layers: Layer) -> None:
 
 
 def expect_kind(function: str, argument: str, layer: Any, *kinds: type[Layer]) -> None:
-    """Raise `OptionError` unless `layer` is of one of the classes; in others the weight means something else."""
-    if not isinstance(layer, kinds):
-        refuse(OptionError, function, argument, " or ".join(kind.__name__ for kind in kinds), type(layer).__name__)
+    """Raise `OptionError` unless `layer` computes what one of the classes does; in others a weight means otherwise."""
+    if not is_a(layer, *kinds):
+        own = " with a forward of its own" if isinstance(layer, kinds) else ""
+        names = " or ".join(kind.__name__ for kind in kinds)
+        refuse(OptionError, function, argument, names, f"{type(layer).__name__}{own}")
+
+
+def widened(layer: AnyLayer) -> AnyLayer:
+    """A copy of a layer in the precision that layers compute in, so that several steps are rounded once, at the end."""
+    arrays = {name: working(array) for name, array in (layer.params | layer.buffers).items()}
+    return type(layer).from_arrays(options=layer.options, **arrays).train(layer.training)
+
+
+def narrowed(layer: AnyLayer, dtype: np.dtype[Any]) -> AnyLayer:
+    """A copy of a layer with its parameters rounded to `dtype`."""
+    arrays = {name: rounded(name, array, dtype) for name, array in layer.params.items()}
+    return type(layer).from_arrays(options=layer.options, **arrays)
 
 
 def bias_of(layer: Layer) -> Array | None:

@@ -156,7 +156,7 @@ def _composed_weight(outer: Array, inner: Array, *, near: Pair, far: Pair, size:
     weight = zeros((len(outer), outer.shape[1], inner.shape[2], *size), outer)
     for tap in np.ndindex(*outer.shape[3:]):
         product = np.einsum("gkm,gmcuv->gkcuv", outer[..., *tap], inner)
-        weight = weight + spread_out(product, _product((tap[0], tap[1]), far), near, size)
+        weight += spread_out(product, _product((tap[0], tap[1]), far), near, size)
     return weight
 
 

@@ -17,6 +17,7 @@ from nnref import (
     GlobalAvgPool2d,
     Linear,
     MaxPool2d,
+    ReLU,
     Sequential,
     Sum,
     ZeroPad2d,
@@ -257,6 +258,51 @@ def max_pool_as_max_plus_conv(d: Draw) -> Sides:
     return max_plus(pool(x)), a.max_pool_as_max_plus_conv(pool, channels)(max_plus(x))
 
 
+def exchange(d: Draw) -> Sides:
+    bn, kernel = d.batch_norm(2), d.kernel()
+    bn.params["weight"] = abs(bn.params["weight"]) + 1
+    stride = d.integer(1, 2)
+    pool = d.of(AvgPool2d(kernel, stride), MaxPool2d(kernel, stride), GlobalAvgPool2d())
+    pair = d.of((bn, pool), (pool, bn), (ZeroPad2d(d.geometry()["padding"]), ReLU()))
+    x = d.image(2, 3)
+    return Sequential(*pair)(x), Sequential(*a.exchange(*pair))(x)
+
+
+def fuse_pads(d: Draw) -> Sides:
+    first, second = (ZeroPad2d(d.geometry()["padding"]) for _ in range(2))
+    x = d.image(1, 1)
+    return second(first(x)), a.fuse_pads(first, second)(x)
+
+
+def compose_max_pools(d: Draw) -> Sides:
+    kernel, stride = d.of(((2, 3), (1, 2)), ((1, 2), (1, 2)), ((3, 1), (2, 1)))
+    first = MaxPool2d(kernel, stride, d.of(0, 1))
+    second = MaxPool2d(d.kernel(), (d.integer(1, 2), d.integer(1, 2)))
+    x = d.image(1, 9)
+    return second(first(x)), a.compose_max_pools(first, second)(x)
+
+
+def compose_linears(d: Draw) -> Sides:
+    first = Linear.from_arrays(weight=d.numbers(3, 2), bias=d.of(None, d.numbers(3)))
+    second = Linear.from_arrays(weight=d.numbers(4, 3), bias=d.of(None, d.numbers(4)))
+    x = d.numbers(d.integer(1, 3), 2)
+    return second(first(x)), a.compose_linears(first, second)(x)
+
+
+def fuse_batch_norm_linear(d: Draw) -> Sides:
+    x, bn = d.image(2, 1), d.batch_norm(2)
+    linear = Linear.from_arrays(weight=d.numbers(3, x[0].size), bias=d.of(None, d.numbers(3)))
+    return linear(flatten(bn(x))), a.fuse_batch_norm_linear(bn, linear)(flatten(x))
+
+
+def sum_of_depthwise(d: Draw) -> Sides:
+    options = {"padding": "same", "dilation": d.integer(1, 2)}
+    channels, multiplier = d.integer(1, 2), d.integer(1, 2)
+    convs = [d.depthwise(channels * multiplier, **options) for _ in range(d.integer(1, 3))]
+    x = d.image(channels)
+    return Sum(*convs)(x), a.sum_of_depthwise(*convs)(x)
+
+
 REDUCTIONS: tuple[Callable[[Draw], Sides], ...] = (
     batch_norm_as_depthwise,
     fuse_conv_batch_norm,
@@ -285,6 +331,12 @@ REDUCTIONS: tuple[Callable[[Draw], Sides], ...] = (
     sum_of_convs,
     reparameterize,
     max_pool_as_max_plus_conv,
+    exchange,
+    fuse_pads,
+    compose_max_pools,
+    compose_linears,
+    fuse_batch_norm_linear,
+    sum_of_depthwise,
 )
 
 
