@@ -46,6 +46,8 @@ def polynomial(value: Any) -> Polynomial:
     """An int or `Int` as a polynomial."""
     if isinstance(value, Int):
         return value.polynomial
+    if isinstance(value, Condition):
+        return Polynomial(int(bool(value)))  # a truth value counts as 0 or 1
     return value if isinstance(value, Polynomial) else Polynomial(int(value))
 
 
@@ -190,7 +192,7 @@ numbers.Integral.register(Int)
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int | Int)
+    return isinstance(value, int | Int | Condition)
 
 
 class Condition:

@@ -200,7 +200,7 @@ def _blocks() -> list[Any]:
 
 
 def _counted(ceil_mode: bool) -> list[Any]:
-    """`count_windows` counts the windows that fit; with ``ceil_mode`` a last one may hang over, see `avg_pool2d`."""
+    """`count_windows` counts the windows that fit; with ``ceil_mode`` another one hangs over, if it starts on the image."""
     size, extent, stride, before, after = (symbol(n) for n in ("size", "extent", "stride", "before", "after"))
     _assume(Guard(polynomial(size + before + after - extent)))
     out = _z(source.count_windows(size, extent, stride, (before, after), ceil_mode))
@@ -208,11 +208,11 @@ def _counted(ceil_mode: bool) -> list[Any]:
     ends = window * _z(stride) + _z(extent)
     if not ceil_mode:
         return [z3.Implies(window >= 0, (window < out) == (ends <= padded)), out >= 1]
-    fit, beyond = z3.Int("m"), _z(size + before)  # m windows fit; one more if pixels are left over
+    fit, end = z3.Int("m"), _z(size + before)  # m windows fit; one more if pixels are left over and it starts inside
     last = (fit - 1) * _z(stride)
-    more = fit + z3.If(last + _z(extent) < padded, 1, 0)
     is_fit = z3.And(fit >= 1, last + _z(extent) <= padded, last + _z(stride) + _z(extent) > padded)
-    return [z3.Implies(is_fit, out == more - z3.If((more - 1) * _z(stride) >= beyond, 1, 0))]
+    hangs_over = z3.And(last + _z(extent) < padded, fit * _z(stride) < end)
+    return [z3.Implies(is_fit, out == fit + z3.If(hangs_over, 1, 0))]
 
 
 def _same() -> list[Any]:
