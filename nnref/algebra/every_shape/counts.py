@@ -159,7 +159,7 @@ def _named(terms: Terms) -> list[str]:
 
 def _common(value: Value) -> Polynomial | None:
     """The positive integer that all counts are, if all ranges of the sum are full; else None."""
-    index = tuple(tuple(Polynomial.variable(current().fresh("@")) for _ in axis) for axis in value.axes)
+    index = tuple(tuple(Polynomial.variable(current().fresh("place")) for _ in axis) for axis in value.axes)
     terms = [t for t in map(simplified, value.at(index)) if t is not None]
     if len(terms) != 1 or terms[0].factors or terms[0].coefficient != 1:
         return None

@@ -384,7 +384,7 @@ def _expect_disjoint(region: Value, array: Tensor) -> None:
     """Refuse an assignment in a loop unless different iterations assign different elements."""
     path = current()
     loops = path.loops[array.depth :]
-    index = tuple(tuple(Polynomial.variable(path.fresh("@")) for _ in axis) for axis in region.axes)
+    index = tuple(tuple(Polynomial.variable(path.fresh("place")) for _ in axis) for axis in region.axes)
     (term,) = region.at(index) or (None,)
     one = None if term is None else simplified(term)
     if one is None:

@@ -16,6 +16,7 @@ cvc5 = pytest.importorskip("cvc5")
 ALL = os.environ.get("NNREF_HYPOTHESIS_PROFILE") == "ci"
 CLAIMS = ("pad-conv", "avg-pool-depthwise", "batch-norm-conv", "conv-transpose-adjoint")
 MORE = ("conv-batch-norm", "grouped-dense", "conv2d-gradient", "sum-of-convs") if ALL else ()
+STATUS = "(set-info :status unsat)"
 MILLISECONDS = "10000" if ALL else "2000"
 
 
@@ -24,11 +25,11 @@ def answer(text: str) -> str:
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("tlimit-per", MILLISECONDS)
     parser = cvc5.InputParser(solver)
-    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text.replace(STATUS, ""), "obligation")
     symbols, said = parser.getSymbolManager(), ""
     while not (command := parser.nextCommand()).isNull():
         said = str(command.invoke(solver, symbols)).strip() or said
-    return said
+    return said.split()[0]  # "unknown (TIMEOUT)"
 
 
 @pytest.mark.parametrize("name", [*CLAIMS, *MORE])
@@ -44,7 +45,7 @@ def test_cvc5_agrees_with_every_obligation_that_it_decides(name: str) -> None:
 
 def test_cvc5_denies_what_does_not_follow() -> None:
     obligations: list[Any] = []
-    prove("pad-conv", method="every shape", obligations=obligations)
+    prove("avg-pool-depthwise", method="every shape", obligations=obligations)
     weaker = [o for o in obligations if o.facts and not o.name.startswith("lemma")]
     assert any(answer(type(o)(o.name, (), o.goal).to_smt()) == "sat" for o in weaker)
 
@@ -56,7 +57,7 @@ def test_the_command_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert files
     assert list((tmp_path / "lemmas").glob("*.smt2"))
     text = files[0].read_text(encoding="utf-8")
-    assert "(set-info :status unsat)" in text
+    assert STATUS in text
     assert text.rstrip().endswith("(check-sat)")
 
 
