@@ -200,7 +200,7 @@ def _blocks() -> list[Any]:
 
 
 def _counted(ceil_mode: bool) -> list[Any]:
-    """`count_windows` counts the windows that fit; with ``ceil_mode`` another one hangs over, if it starts on the image."""
+    """`count_windows` counts what fits; with ``ceil_mode`` another window hangs over, if it starts on the image."""
     size, extent, stride, before, after = (symbol(n) for n in ("size", "extent", "stride", "before", "after"))
     _assume(Guard(polynomial(size + before + after - extent)))
     out = _z(source.count_windows(size, extent, stride, (before, after), ceil_mode))
