@@ -19,6 +19,7 @@ from ..verdict.judge import judge
 __all__ = ["Tester"]
 
 STRICTEST = Declaration()
+OF_THE_WINDOWS = ("value", "shape", "exception")  # findings that another number of windows explains
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Tester:
 
     def _where_windows_are_open(self, case: Case, verdict: Verdict) -> Verdict:
         """No verdict on a gradient whose dy may have too many windows for the target, where it fails there."""
-        if case.direction == "forward" or not verdict.finding or verdict.finding.kind in ("crash", "hang"):
+        if case.direction == "forward" or not verdict.finding or verdict.finding.kind not in OF_THE_WINDOWS:
             return verdict
         shape = case.operation.shapes(case.geometry).get("x")
         there_are_several = shape is not None and open_shapes(shape, case.operation.options(case.geometry))
@@ -79,12 +80,15 @@ class Tester:
     def twice(self, case: Case) -> tuple[bool, Verdict | None]:
         """Whether two more calls give the same bits; and if not, the verdict on one that is wrong, if one is."""
         arrays, options = arrays_of(case)
-        first, second = (call(self.function, case, arrays, options) for _ in range(2))
-        pairs = zip(first.outputs, second.outputs, strict=False)
+        answers = [call(self.function, case, arrays, options) for _ in range(2)]
+        for answer in answers:
+            if answer.finding or answer.unsupported is not None:
+                return answer.finding is None, Verdict(answer.finding) if answer.finding else None
+        pairs = zip(*(answer.outputs for answer in answers), strict=False)
         if all(a.tobytes() == b.tobytes() for a, b in pairs if hasattr(a, "tobytes") and hasattr(b, "tobytes")):
             return True, None
         expected = expectation(case, arrays, options, self.declares)
-        verdicts = [judge(case, answer.outputs, arrays, expected, self.declares) for answer in (first, second)]
+        verdicts = [judge(case, answer.outputs, arrays, expected, self.declares) for answer in answers]
         return False, next((verdict for verdict in verdicts if verdict.finding), None)
 
     def _reused(self, case: Case, outputs: tuple[Any, ...]) -> Finding | None:
