@@ -277,6 +277,15 @@ def exp_of_a_difference(dy, x, *, target, reduction):
     return (less_one(p, target) * share(dy, x, reduction),)
 
 
+@style("softmax_cross_entropy_backward")
+def gradient_of_log_softmax(dy, x, *, target, reduction):
+    """Two steps, as an engine of automatic gradients takes them."""
+    picked, z = np.zeros_like(x), shifted(x)
+    picked[np.arange(len(x)), target] = -share(dy, x, reduction)
+    log_softmax = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return (picked - np.exp(log_softmax) * picked.sum(axis=1, keepdims=True),)
+
+
 # networks
 
 

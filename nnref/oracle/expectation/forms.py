@@ -6,8 +6,8 @@ A sum of products Σ d·w of a factor d that repeats is d·Σ w: with d = ∞, o
 The gradient of a batch norm has T = Σ dy·(x − μ) = Σ dy·x − μ·Σ dy. With an infinite dy, the second form is ∞ − ∞ where
 the first is ±∞. Neither has the wrong sign: in the second form, an infinity remains only if all terms have its sign. In
 training, dx is a sum of three such terms, and where these cancel in one form, they may not in another. The gradient of
-tanh may be dy·(1 − t²) or dy − dy·t², and that of σ likewise. There is no freedom elsewhere: what is NaN because of a
-NaN is NaN in every form.
+tanh may be dy·(1 − t²) or dy − dy·t², and that of σ and of the loss likewise. There is no freedom elsewhere: what is
+NaN because of a NaN is NaN in every form.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ ROWS = (
         output=lambda g: (),
         options=lambda g: {"reduction": "sum" if g["sum"][0] else "mean"},
         bounds=activations,
+        cancels="some",
         conventions=(LOSS_AT_INFINITY, LOSS_GRADIENT_AT_INFINITY),
         drawn_options={"target": _classes},
     ),
