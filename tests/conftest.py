@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from nnref.oracle.diagnosis import probe
 from nnref.oracle.search import tester
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
@@ -58,8 +59,9 @@ def kept_expectations():
                 protect(*(array for pair in made[key] if pair for array in (pair[0], *pair[1])))
             return made[key]
 
-        patch.setattr(tester, "arrays_of", arrays_of)
-        patch.setattr(tester, "expectation", expectation)
+        for module in (tester, probe):
+            patch.setattr(module, "arrays_of", arrays_of)
+            patch.setattr(module, "expectation", expectation)
         yield
 
 

@@ -215,6 +215,10 @@ def every_layout(operation: Operation, direction: str, dtype: str, modes: Sequen
     if "eps" in operation.least and "normal" in modes:  # an eps that float32 has not
         odd = geometry | {"eps": (len(EPS) - 1,)}
         yield Case(operation.name, direction, dtype, "normal", "contiguous", 0, odd)
+    if "bias" in geometry and "special" in modes:  # a bias hides what is lost of subnormal numbers
+        for seed in range(4):
+            bare = geometry | {"bias": (0,)}
+            yield Case(operation.name, direction, dtype, "special", "contiguous", seed, bare, "subnormal")
 
 
 def special_windows(operation: Operation, direction: str, dtype: str, modes: Sequence[str]) -> Iterator[Case]:
@@ -233,7 +237,8 @@ def special_windows(operation: Operation, direction: str, dtype: str, modes: Seq
         given: dict[str, Any] = {"C": 2, "Cg": 2, "Kg": 2, "H": 5, "W": 5, "kernel": (2, 2), "bias": 1}
         geometry = _small(operation, **given, dilation=dilation, stride=stride, padding=padding)
         for kind in kinds_of("special", operation, direction):
-            yield Case(operation.name, direction, dtype, "special", "contiguous", number, geometry, kind)
+            bias = {"bias": (0,)} if kind == "subnormal" and "bias" in geometry else {}  # it would hide what is lost
+            yield Case(operation.name, direction, dtype, "special", "contiguous", number, geometry | bias, kind)
             number += 1
 
 

@@ -19,6 +19,7 @@ from ..arrays.fill import Arrays
 from ..cases.case import Case
 from ..expectation.declaration import Declaration
 from ..expectation.exact import Expectation
+from .windows import misplaced
 
 __all__ = ["RIGHT", "Suspect", "rounded_inputs", "suspects", "to_bits"]
 
@@ -45,6 +46,7 @@ RIGHT = Suspect("as it should")
 def suspects(case: Case) -> Iterator[Suspect]:
     """What a target may do wrong. A change that changes nothing in this case is left out."""
     yield from _of_options(case)
+    yield from (Suspect(words, ask, answer) for words, ask, answer in misplaced(case))
     shapes = case.operation.shapes(case.geometry)
     if shapes.get("bias") is not None:
         yield Suspect("as if the bias were ignored", _array("bias", np.zeros_like))

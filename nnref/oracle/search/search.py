@@ -94,19 +94,23 @@ class _Search:
             return self._judged(case, verdict)
         self.result.unsupported[verdict] += 1
         seen: dict[str, Verdict] = {}
-
-        def refuses(nearby: Case) -> bool:
-            answer = self.tester.verdict(nearby)
-            if not isinstance(answer, str):
-                seen[str(nearby)] = answer
-            return isinstance(answer, str)
-
-        nearby = self.refusals.nearest(case, refuses)
+        nearby = self._nearest(case, seen)
         if nearby is None or (line := str(nearby.with_seed(0))) in self.replaced:
             return 0.0
         self.replaced.add(line)
         self.result.replaced += 1
         return self._judged(nearby, seen[str(nearby)])
+
+    def _nearest(self, case: Case, seen: dict[str, Verdict] | None = None) -> Case | None:
+        """The nearest form of a refused case that the target accepts; what was `seen` of it is kept."""
+
+        def refuses(nearby: Case) -> bool:
+            answer = self.tester.verdict(nearby)
+            if not isinstance(answer, str) and seen is not None:
+                seen[str(nearby)] = answer
+            return isinstance(answer, str)
+
+        return self.refusals.nearest(case, refuses)
 
     def _judged(self, case: Case, verdict: Verdict) -> float:
         """Note what came of a case, and return its margin."""
@@ -165,7 +169,7 @@ class _Search:
     def _hint(self, cases: Sequence[Case], finding: Finding) -> Hint | None:
         """What the target behaves like; None if there is no time to find out."""
         clock = self.clock.part(SHARE)
-        hint = behaves_as(_Timed(self.tester.function, clock), cases, self.tester.declares, finding)
+        hint = behaves_as(_Timed(self.tester.function, clock), cases, self.tester.declares, finding, self._nearest)
         return None if clock.is_over else hint
 
     def _is_known(self, case: Case, finding: Finding) -> bool:
