@@ -12,22 +12,10 @@ MOST_CALLS = 8000  # of a target, from the first case to the hint
 ROW_BY_ROW = sorted(BUGS, key=lambda bug: (bug.op, bug.direction, bug.dtype))  # their cases are the same
 IDS = [bug.name for bug in ROW_BY_ROW]
 
-# What the oracle says of these bugs is not what they do. An entry goes when the diagnosis is mended: then the bug lists
-# what may be said of it, or nothing.
-FALSE_HINTS_TODAY = {
-    # right for a cotangent whose rows are one row in memory alone: then the first row is the mean
-    "linear_backward: one row for all samples taken for one sample": (
-        "as if dbias were averaged over the batch, not summed"
-    ),
-    # the terms are rounded to float16, and added up in float32
-    "global_avg_pool2d: divided before it is summed": "as if it accumulated in float16",
-}
-
 
 def test_there_are_enough_bugs_and_each_has_its_name():
     assert len(set(IDS)) == len(BUGS) >= 60
     assert {bug.op for bug in BUGS} == set(oracle.OPERATIONS)
-    assert FALSE_HINTS_TODAY.keys() <= set(IDS)
 
 
 @pytest.mark.usefixtures("kept_expectations")
@@ -58,9 +46,7 @@ def test_the_oracle_finds_it(bug):
 def assert_nothing_false_is_said(bug, hint):
     """What is said of a bug is what is listed for it; if nothing is listed, nothing is said."""
     __tracebackhide__ = True
-    if bug.name in FALSE_HINTS_TODAY:
-        assert hint == FALSE_HINTS_TODAY[bug.name], "is it mended? Then the entry goes"
-    elif bug.hints:
+    if bug.hints:
         assert any(words in (hint or "") for words in bug.hints), hint
     else:
         assert hint is None

@@ -309,7 +309,7 @@ def summed_in_float16(right, x):
     return (total / np.float16(max(1, x[0, 0].size if len(x) else 1)))[..., None, None]
 
 
-@bug("global_avg_pool2d", dtype="float16")
+@bug("global_avg_pool2d", dtype="float16", hint="divided, and rounded, before it is summed")
 def divided_before_it_is_summed(right, x):
     """PaddlePaddle/Paddle-Lite#9770: every term rounded to float16."""
     pixels = np.float16(x.shape[2] * x.shape[3])

@@ -191,6 +191,15 @@ def _not_divided_globally(arrays: Arrays, options: dict[str, Any]) -> Question:
     return _array("dy", lambda dy: dy * prod(x.shape[2:]))(arrays, options)
 
 
+def _divided_first(arrays: Arrays, options: dict[str, Any]) -> Question:
+    """A mean of terms that are each divided, and rounded to the dtype, is that of so many times those."""
+    x = arrays["x"]
+    assert x is not None
+    count = prod(options.get("kernel_size", x.shape[2:]))
+    terms = (x.astype(np.float64) / count).astype(x.dtype).astype(np.float64)
+    return arrays | {"x": terms * count}, options
+
+
 def _unit(case: Case) -> float:
     return Declaration().precision(case.dtype).u
 
@@ -243,6 +252,7 @@ def to_bits(array: Array, bits: int, rounding: Callable[[Array], Array] = np.rin
 
 
 NOT_DIVIDED = Suspect("as if the sum were not divided", _not_divided)
+DIVIDED_FIRST = Suspect("as if every term were divided, and rounded, before it is summed", _divided_first)
 GLOBALLY = "as if the sum were not divided"
 OF_ONE_OPERATION: dict[str, tuple[Suspect, ...]] = {
     "relu": (
@@ -259,9 +269,9 @@ OF_ONE_OPERATION: dict[str, tuple[Suspect, ...]] = {
         Suspect("as if it were x/5 + 1/2, clipped", answer=_in_place_of(lambda x: np.clip(x / 5 + 0.5, 0, 1))),
     ),
     "tanh": (Suspect("as if it were x, clipped", answer=_in_place_of(lambda x: np.clip(x, -1, 1))),),
-    "avg_pool2d": (NOT_DIVIDED,),
+    "avg_pool2d": (NOT_DIVIDED, DIVIDED_FIRST),
     "avg_pool2d_backward": (NOT_DIVIDED,),
-    "global_avg_pool2d": (Suspect(GLOBALLY, _array("x", lambda x: x * prod(x.shape[2:]))),),
+    "global_avg_pool2d": (Suspect(GLOBALLY, _array("x", lambda x: x * prod(x.shape[2:]))), DIVIDED_FIRST),
     "global_avg_pool2d_backward": (Suspect(GLOBALLY, _not_divided_globally),),
     "max_pool2d": (Suspect("as if padded with 0, not −∞", _padded_with_zeros),),
     "batch_norm2d_train": (Suspect("as if the variance were unbiased (n − 1)", _unbiased),),

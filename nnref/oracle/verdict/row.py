@@ -55,7 +55,8 @@ class Hint:
     Attributes
     ----------
     words : behind "it behaves": "as if …"
-    kind : "suspect", a bug that people write; "declaration", another way of computing; "rounding"; "earlier calls"
+    kind : "suspect", a bug that people write; "declaration", another way of computing; "rounding"; "errors",
+        a way of computing that its errors show; "earlier calls"
     subject : which one
     before : the call that must come first for the case to fail, where a target remembers earlier calls
     certain : whether the case fails whenever it is called
