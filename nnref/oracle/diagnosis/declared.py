@@ -18,6 +18,7 @@ from ..expectation.declaration import Declaration
 from ..expectation.exact import asked_of, expectation
 from ..findings import Finding
 from ..operations import Geometry
+from ..verdict.judge import judge
 from ..verdict.row import Hint
 from .probe import Probe
 from .suspects import rounded_inputs, to_bits
@@ -29,6 +30,7 @@ FAR = 2.0**12  # times u: beyond what rounding to half as many bits does
 NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
 EVERYWHERE = {"accumulate", "inputs", "subnormals", "nan", "square_root"}  # what is declared for all operations alike
+SCALE = 2.0**20  # of numbers below the least normal one
 REACH = {"winograd": "tile", "fft": "image"}
 TILE = 8  # pixels, with what a kernel adds
 
@@ -90,8 +92,10 @@ def seen(
     if name == "algorithm":
         return declared if reach_of_a_spike(probe, rich) == REACH[value] else None
     if name == "subnormals":
-        return declared if all(_is_subnormal(case, finding) for case, finding in probe.findings(probes)) else None
-    if name in ("sigmoid", "tanh"):
+        found = list(probe.findings(probes))
+        alone = all(_is_subnormal(case, finding) for case, finding in found)
+        return declared if alone and all(_is_right_when_scaled(probe, case) for case, _ in found[:SEEDS]) else None
+    if name in ("sigmoid", "tanh") and rich[0].direction == "forward":
         return declared if _in_steps_of(format_of(rich[0].dtype).u / 2, *probe.values(cases)) else None
     return _accumulated(probe, cases, declared, value) if name == "accumulate" else declared
 
@@ -131,52 +135,61 @@ def _is_subnormal(case: Case, finding: Finding) -> bool:
     return bool(kept != lost)
 
 
+def _is_right_when_scaled(probe: Probe, case: Case) -> bool:
+    """Whether a case passes where its subnormal numbers are larger, but still far below all others."""
+    least = format_of(case.dtype).normal
+    arrays, options = probe.arrays(case)
+    for name, a in arrays.items():
+        if a is not None and a.size and np.abs(a.astype(np.float64)).max() < least:
+            arrays[name] = a * a.dtype.type(SCALE)
+    outputs = probe.result(case, arrays, options)
+    with np.errstate(all="ignore"):
+        expected = expectation(case, arrays, options, probe.declares)
+    return not outputs or not judge(case, outputs, arrays, expected, probe.declares).findings
+
+
 def reach_of_a_spike(probe: Probe, rich: Sequence[Case]) -> str:
     """How far one huge number spoils results that it has no part in: "" not at all, over a "tile", or the "image".
 
-    A sum of products has the same bits whatever stands in other places. A transform of a tile or of the image mixes all
-    of it, and its rounding errors are as large as its largest number.
+    The middle of the kernel is 0. A sum of products has the same bits whatever stands under it. A transform of a tile
+    or of the image mixes all of it, and its rounding errors are as large as its largest number.
     """
-    reach = ""
     usual: Geometry = {"H": (8,), "W": (24,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
-    for case in rich:
-        wide = case.but(mode="normal", kind="", geometry=case.geometry | usual).with_seed(0)
-        for name in ("x", "dy"):
-            for at in (0, -1):  # the first and the last number of the array
-                found = _spoilt(probe, wide, name, at)
-                reach = max(reach, found, key=("", "tile", "image").index)
-    return reach
+    wide = [case.but(mode="normal", kind="", geometry=case.geometry | usual, layout="contiguous") for case in rich]
+    farthest = max((_spoilt(probe, case, name) for case in wide for name in ("x", "dy")), default=-1)
+    return "image" if farthest > TILE else "tile" if farthest >= 0 else ""
 
 
-def _spoilt(probe: Probe, case: Case, name: str, at: int) -> str:
-    """The same for a spike in a place of one array."""
-    arrays, options = arrays_of(case)
-    calm = arrays.get(name)
-    if calm is None or not calm.size:
-        return ""
-    high = calm.copy()
-    high.flat[at] = 2.0 ** (8 if format_of(case.dtype).bits < 24 else 20)
-    spiked = arrays | {name: high}
-    column, reach = (0, high.shape[3] - 1)[at], ""
-    before, after = (probe.result(case, given, options) for given in (arrays, spiked))
-    exact = [expectation(case, given, options, probe.declares) for given in (arrays, spiked)]
-    u = 0.0 if format_of(case.dtype).bits < 24 else FAR * format_of(case.dtype).u
-    for a, b, right, apart in zip(before, after, *exact, strict=False):
-        if right is None or apart is None or np.shape(a) != right[0].shape or np.shape(a) != np.shape(b):
+def _spoilt(probe: Probe, case: Case, name: str) -> int:
+    """How many columns away a spike in one array spoils a result, −1 if it spoils none."""
+    arrays, options = probe.arrays(case.with_seed(0))
+    calm, weight = arrays.get(name), arrays["weight"]
+    if calm is None or weight is None or not calm.size:
+        return -1
+    kernel = weight.copy()
+    kernel[..., 1, 1] = 0
+    column, half = calm.shape[3] // 2, format_of(case.dtype).bits < 24
+    spiked = calm.copy()
+    spiked[0, 0, calm.shape[2] // 2, column] = 2.0 ** (8 if half else 20)
+    given = [arrays | {name: a, "weight": kernel} for a in (calm, spiked)]
+    before, after = (probe.result(case, each, options) for each in given)
+    exact = [expectation(case, each, options, probe.declares) for each in given]
+    least = 0.0 if half else FAR * format_of(case.dtype).u  # rounding to half precision hides the rest
+    farthest = -1
+    for a, b, right, again in zip(before, after, *exact, strict=False):
+        if right is None or again is None or np.shape(a) != right[0].shape or np.shape(a) != np.shape(b):
             continue
-        if right[0].ndim != 4 or right[0].shape[3] <= case.geometry["kernel"][1]:  # the gradient of a weight
-            continue
-        alike = np.abs((right[0] - apart[0]).astype(np.float64)) <= 2.0**-40 * right[1].magnitude
-        off = np.abs(b.astype(np.float64) - a.astype(np.float64)) > u * right[1].magnitude
-        columns = np.nonzero(alike & off)[3]
-        if len(columns):
-            reach = "image" if np.abs(columns - column).max() > TILE else reach or "tile"
-    return reach
+        if right[0].ndim == 4 and right[0].shape[3] > 3:  # a result, or dx
+            alike = np.abs((right[0] - again[0]).astype(np.float64)) <= 2.0**-40 * right[1].magnitude
+            off = np.abs(b.astype(np.float64) - a.astype(np.float64)) > least * right[1].magnitude
+            columns = np.nonzero(alike & off)[3] + calm.shape[3] // 2 - right[0].shape[3] // 2
+            farthest = max(farthest, int(np.abs(columns - column).max(initial=-1)))
+    return farthest
 
 
 def _in_steps_of(step: float, got: Array, exact: Array) -> bool:
     """Whether results that should be small are multiples of a step, which a last subtraction leaves of them."""
-    small = (np.abs(exact) < 2.0**10 * step) & (exact != 0)
+    small = (np.abs(exact) < 2.0**-6) & (exact != 0)  # other results have finer steps there
     return int(small.sum()) >= NOISE and bool((got[small] % step == 0).all())
 
 

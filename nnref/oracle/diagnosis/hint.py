@@ -103,7 +103,7 @@ def _suspected(probe: Probe, cases: Sequence[Case], probes: Sequence[Case]) -> H
     """The one bug that fits, and changes something at the failing case, the first; data with exact roots hide eps."""
     known = {suspect.words: suspect for case in cases for suspect in suspects(case)}
     about = [s for s in known.values() if not probe.subject or probe.subject in s.subject.split()]
-    failing = cases[0]
+    failing = cases[0].but(mode="normal", kind="") if "eps" in cases[0].geometry else cases[0]
     changing = [s for s in about if probe.changes(failing, s) and probe.agrees(failing, suspect=s)]
     fitting = [s for s in changing if probe.fits(probes, suspect=s)]
     if len(fitting) > 1:
