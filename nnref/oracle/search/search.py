@@ -169,7 +169,12 @@ class _Search:
     def _hint(self, cases: Sequence[Case], finding: Finding) -> Hint | None:
         """What the target behaves like; None if there is no time to find out."""
         clock = self.clock.part(SHARE)
-        hint = behaves_as(_Timed(self.tester.function, clock), cases, self.tester.declares, finding, self._nearest)
+        timed = _Timed(self.tester.function, clock)
+
+        def nearest(case: Case) -> Case | None:
+            return None if clock.is_over else self._nearest(case)
+
+        hint = behaves_as(timed, cases, self.tester.declares, finding, nearest)
         return None if clock.is_over else hint
 
     def _is_known(self, case: Case, finding: Finding) -> bool:
