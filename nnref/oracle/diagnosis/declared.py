@@ -5,7 +5,7 @@ A weaker declaration also excuses what has nothing to do with it. So each must b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,18 +21,24 @@ from ..operations import Geometry
 from ..verdict.judge import judge
 from ..verdict.row import Hint
 from .probe import Probe
+from .spikes import TILE, WHOLE, reach_of_a_spike, runs_on
 from .suspects import rounded_inputs, to_bits
 
 __all__ = ["seen", "weaker", "written"]
 
 SEEDS = 8
-FAR = 2.0**12  # times u: beyond what rounding to half as many bits does
 NOISE = 8  # errors at least, to tell whether they go either way
 ROUNDED_TO = (24, 11, 8)  # bits
 EVERYWHERE = {"accumulate", "inputs", "subnormals", "nan", "square_root"}  # what is declared for all operations alike
 SCALE = 2.0**20  # of numbers below the least normal one
-REACH = {"winograd": "tile", "fft": "image"}
-TILE = 8  # pixels, with what a kernel adds
+REACH = {"winograd-4": TILE, "winograd": TILE, "fft": WHOLE}
+LAST_SUBTRACTION = (("sigmoid", "tanh"), ("tanh", "sigmoid"))
+LARGE, ALIKE = 8.0, 0.5  # arguments beyond which a rounding of them shows; least correlation
+# a declaration about sigmoid -> the argument of its exp (up to a factor), and what it is before it is rounded
+ROUNDED_ON_THE_WAY: dict[tuple[str, str], Callable[[Array], tuple[Array, Array]]] = {
+    ("sigmoid", "log"): lambda x: (np.logaddexp(0.0, -x), np.logaddexp(0.0, -x)),
+    ("exp", "base-2"): lambda x: (x * np.log2(np.e), x * float(np.float32(np.log2(np.e)))),
+}
 
 DECLARATIONS = (
     ({"accumulate": "float32"}, "as if it accumulated in float32"),
@@ -46,10 +52,13 @@ DECLARATIONS = (
     ({"ties": "any"}, "as if the gradient of a tie went elsewhere than to the first maximum"),
     ({"variance": "welford"}, "as if the variance were Welford's, of a running mean"),
     ({"square_root": "approximate"}, "as if its square root were approximate"),
+    ({"algorithm": "winograd-4"}, "as if convolution went by Winograd's algorithm on tiles of 4×4 pixels"),
     ({"algorithm": "winograd"}, "as if convolution went by Winograd's algorithm"),
     ({"algorithm": "fft"}, "as if convolution went by way of a Fourier transform"),
     ({"variance": "one-pass"}, "as if the variance were mean(x²) − mean(x)²"),
     ({"exp": "base-2"}, "as if exp were computed as 2^(x·log₂e), the product rounded"),
+    ({"sums": "running"}, "as if sums were running, or differences of sums over larger parts of the image"),
+    ({"sigmoid": "log"}, "as if sigmoid were computed as exp(−log(1 + exp(−x)))"),
     ({"sigmoid": "tanh"}, "as if sigmoid were computed as ½(1 + tanh(x/2))"),
     ({"loss": "difference"}, "as if the loss were the difference log Σ exp x − x_t"),
     ({"tanh": "sigmoid"}, "as if tanh were computed as 2σ(2x) − 1"),
@@ -81,23 +90,35 @@ def written(changes: dict[str, str]) -> str:
 
 
 def seen(
-    probe: Probe, rich: Sequence[Case], probes: Sequence[Case], declared: Hint, change: tuple[str, str]
+    probe: Probe,
+    rich: Sequence[Case],
+    probes: Sequence[Case],
+    declared: Hint,
+    relaxed: Declaration,
+    change: tuple[str, str],
 ) -> Hint | None:
     """The hint, if a target that is less precise than declared is so in the way it says; its bound fits many."""
     name, value = change
     cases = [case.but(mode="normal", kind="").with_seed(seed) for case in rich for seed in range(SEEDS)]
+    if name == "accumulate":
+        return _accumulated(probe, cases, declared, value)
     if name == "inputs":
-        kinds = rounded_inputs(format_of(value).bits)
-        return declared if any(probe.fits(cases, suspect=kind) for kind in kinds) else None
-    if name == "algorithm":
-        return declared if reach_of_a_spike(probe, rich) == REACH[value] else None
-    if name == "subnormals":
-        found = list(probe.findings(probes))
-        alone = all(_is_subnormal(case, finding) for case, finding in found)
-        return declared if alone and all(_is_right_when_scaled(probe, case) for case, _ in found[:SEEDS]) else None
-    if name in ("sigmoid", "tanh") and rich[0].direction == "forward":
-        return declared if _in_steps_of(format_of(rich[0].dtype).u / 2, *probe.values(cases)) else None
-    return _accumulated(probe, cases, declared, value) if name == "accumulate" else declared
+        is_seen = any(probe.fits(cases, suspect=kind) for kind in rounded_inputs(format_of(value).bits))
+    elif name == "algorithm":
+        kernel = probes[0].geometry["kernel"]
+        fits = all(probe.agrees(case, relaxed) is not False for case in _with_one_huge(cases, kernel))
+        is_seen = fits and reach_of_a_spike(probe, rich, kernel) == REACH[value]
+    elif name == "sums":
+        is_seen = runs_on(probe, rich)
+    elif name == "subnormals":
+        is_seen = _are_subnormals(probe, probes)
+    elif (name, value) in ROUNDED_ON_THE_WAY and rich[0].function == "sigmoid":
+        is_seen = _errors_of(probe, cases, ROUNDED_ON_THE_WAY[name, value])
+    elif (name, value) in LAST_SUBTRACTION and rich[0].direction == "forward":
+        is_seen = _in_steps_of(format_of(rich[0].dtype).u / 2, *probe.values(cases))
+    else:
+        is_seen = True
+    return declared if is_seen else None
 
 
 def _accumulated(probe: Probe, cases: Sequence[Case], declared: Hint, name: str) -> Hint | None:
@@ -116,6 +137,14 @@ def _accumulated(probe: Probe, cases: Sequence[Case], declared: Hint, name: str)
     if storage > 11 and _once(got, stored, half):
         return Hint("as if results were rounded to 11 bits, as float16", "rounding", "results, float16")
     return declared if _on_the_way(got, exact, min(format_of(name).bits, storage)) else None
+
+
+def _are_subnormals(probe: Probe, probes: Sequence[Case]) -> bool:
+    """Whether all that is wrong depends on subnormal numbers, and is right where those are larger."""
+    found = list(probe.findings(probes))
+    return all(_is_subnormal(case, finding) for case, finding in found) and all(
+        _is_right_when_scaled(probe, case) for case, _ in found[:SEEDS]
+    )
 
 
 def _is_subnormal(case: Case, finding: Finding) -> bool:
@@ -148,43 +177,32 @@ def _is_right_when_scaled(probe: Probe, case: Case) -> bool:
     return not outputs or not judge(case, outputs, arrays, expected, probe.declares).findings
 
 
-def reach_of_a_spike(probe: Probe, rich: Sequence[Case]) -> str:
-    """How far one huge number spoils results that it has no part in: "" not at all, over a "tile", or the "image".
+def _errors_of(probe: Probe, cases: Sequence[Case], argument: Callable[[Array], tuple[Array, Array]]) -> bool:
+    """Whether the errors of a sigmoid are those of a rounded argument of its exp."""
+    answered = [case for case in cases if probe.answer(case).outputs]
+    x = [np.asarray(probe.arrays(case)[0]["x"], np.float64).ravel() for case in answered]
+    got = [probe.answer(case).outputs[0].astype(np.float64).ravel() for case in answered]
+    exact = [pair[0].astype(np.float64).ravel() for case in answered if (pair := probe.expected(case)[0]) is not None]
+    if not answered or [a.size for a in got] != [a.size for a in exact]:
+        return False
+    x_all, normal, bits = np.concatenate(x), format_of(cases[0].dtype).normal, format_of(cases[0].dtype).bits
+    with np.errstate(all="ignore"):
+        true, before = argument(x_all)
+        moved, off = true - to_bits(before, bits), np.concatenate(got) / np.concatenate(exact) - 1
+        large = (x_all < -LARGE) & (np.concatenate(exact) > normal) & np.isfinite(off)
+    if large.sum() < NOISE or not moved[large].any() or not off[large].any():
+        return False
+    return bool(np.abs(np.corrcoef(off[large], moved[large])[0, 1]) > ALIKE)
 
-    The middle of the kernel is 0. A sum of products has the same bits whatever stands under it. A transform of a tile
-    or of the image mixes all of it, and its rounding errors are as large as its largest number.
-    """
-    usual: Geometry = {"H": (8,), "W": (24,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
-    wide = [case.but(mode="normal", kind="", geometry=case.geometry | usual, layout="contiguous") for case in rich]
-    farthest = max((_spoilt(probe, case, name) for case in wide for name in ("x", "dy")), default=-1)
-    return "image" if farthest > TILE else "tile" if farthest >= 0 else ""
 
-
-def _spoilt(probe: Probe, case: Case, name: str) -> int:
-    """How many columns away a spike in one array spoils a result, −1 if it spoils none."""
-    arrays, options = probe.arrays(case.with_seed(0))
-    calm, weight = arrays.get(name), arrays["weight"]
-    if calm is None or weight is None or not calm.size:
-        return -1
-    kernel = weight.copy()
-    kernel[..., 1, 1] = 0
-    column, half = calm.shape[3] // 2, format_of(case.dtype).bits < 24
-    spiked = calm.copy()
-    spiked[0, 0, calm.shape[2] // 2, column] = 2.0 ** (8 if half else 20)
-    given = [arrays | {name: a, "weight": kernel} for a in (calm, spiked)]
-    before, after = (probe.result(case, each, options) for each in given)
-    exact = [expectation(case, each, options, probe.declares) for each in given]
-    least = 0.0 if half else FAR * format_of(case.dtype).u  # rounding to half precision hides the rest
-    farthest = -1
-    for a, b, right, again in zip(before, after, *exact, strict=False):
-        if right is None or again is None or np.shape(a) != right[0].shape or np.shape(a) != np.shape(b):
-            continue
-        if right[0].ndim == 4 and right[0].shape[3] > 3:  # a result, or dx
-            alike = np.abs((right[0] - again[0]).astype(np.float64)) <= 2.0**-40 * right[1].magnitude
-            off = np.abs(b.astype(np.float64) - a.astype(np.float64)) > least * right[1].magnitude
-            columns = np.nonzero(alike & off)[3] + calm.shape[3] // 2 - right[0].shape[3] // 2
-            farthest = max(farthest, int(np.abs(columns - column).max(initial=-1)))
-    return farthest
+def _with_one_huge(cases: Sequence[Case], kernel: tuple[int, ...]) -> list[Case]:
+    """The same with one huge number, under a usual kernel and under the one that fails."""
+    usual: Geometry = {"H": (8,), "W": (9,), "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
+    own = usual | {"H": (kernel[0] + 5,), "W": (kernel[1] + 6,), "kernel": kernel}
+    usual, own = ({**g, "groups": (1,)} if "groups" in cases[0].geometry else g for g in (usual, own))
+    geometries = [usual, own] if kernel not in ((1, 1), (3, 3)) else [usual]
+    huge = (case.but(mode="adversarial", kind="one_huge") for case in cases)
+    return [case.but(geometry=case.geometry | geometry) for case in huge for geometry in geometries]
 
 
 def _in_steps_of(step: float, got: Array, exact: Array) -> bool:

@@ -78,7 +78,7 @@ def _explained(probe: Probe, cases: Sequence[Case], nearest: Accept) -> Hint | N
     for relaxed, words, changes in () if probe.subject else weaker(probe.declares, cases[0]):
         hint = Hint(words, "declaration", written(changes))
         fits = probe.fits((*probes, *whole, *normal), relaxed)
-        if fits and (found := seen(probe, rich or cases, probes, hint, *changes.items())):
+        if fits and (found := seen(probe, rich or cases, probes, hint, relaxed, *changes.items())):
             return found
     return signs(probe, cases[0], rich or cases) if wrong else suspected
 
@@ -103,8 +103,8 @@ def _suspected(probe: Probe, cases: Sequence[Case], probes: Sequence[Case]) -> H
     """The one bug that fits, and changes something at the failing case, the first; data with exact roots hide eps."""
     known = {suspect.words: suspect for case in cases for suspect in suspects(case)}
     about = [s for s in known.values() if not probe.subject or probe.subject in s.subject.split()]
-    failing = cases[0].but(mode="normal", kind="") if "eps" in cases[0].geometry else cases[0]
-    changing = [s for s in about if probe.changes(failing, s) and probe.agrees(failing, suspect=s)]
+    rootless = cases[0].but(mode="normal", kind="") if "eps" in cases[0].geometry else cases[0]
+    changing = [s for s in about if probe.changes(cases[0], s) and probe.agrees(rootless, suspect=s)]
     fitting = [s for s in changing if probe.fits(probes, suspect=s)]
     if len(fitting) > 1:
         more = [probes[0].with_seed(seed) for seed in range(SEEDS, MORE_SEEDS)]

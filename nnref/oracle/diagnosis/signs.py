@@ -1,14 +1,13 @@
 """Ways of computing that show by the errors they make, where no bound of a declaration fits them.
 
-Running sums carry an error from one window to the next. An argument that is rounded makes an error that grows with it.
-Products of split numbers lack the products of small parts.
+An argument that is rounded makes an error that grows with it. Products of split numbers lack the products of small
+parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise, product
-from typing import Any
 
 import numpy as np
 
@@ -38,54 +37,12 @@ def signs(probe: Probe, failing: Case, rich: Sequence[Case]) -> Hint | None:
     if operation.assemble is not None or operation.selects or "N" not in failing.geometry:
         return None
     alone = list(operation.shapes(failing.geometry)) == ["x"]
-    whole = [case.but(mode="integers", kind="") for case in (failing, *rich)]
-    is_rounding = not any(probe.agrees(case) is False for case in whole)  # whole numbers hide how sums are taken
-    if alone and "kernel" in failing.geometry:
-        return _running_sums(probe, failing, rich) if is_rounding else None
     if alone and operation.output(failing.geometry) == failing.shapes["x"]:
         return _growing(probe, failing)
-    if "weight" in failing.shapes and failing.dtype == "float32" and is_rounding:
-        return _split(probe, failing, rich)
+    if "weight" in failing.shapes and failing.dtype == "float32":
+        whole = [case.but(mode="integers", kind="") for case in (failing, *rich)]
+        return None if any(probe.agrees(case) is False for case in whole) else _split(probe, failing, rich)
     return None
-
-
-def _running_sums(probe: Probe, failing: Case, rich: Sequence[Case]) -> Hint | None:
-    """Whether a large number spoils windows of a pool behind it that it is not in, and never one before it."""
-    name, behind = "dy" if failing.direction == "backward" else "x", False
-    for case in rich:
-        wide = case.but(mode="normal", kind="", geometry=case.geometry | {"H": (9,), "W": (24,)}, layout="contiguous")
-        if not wide.operation.fits(wide.geometry):
-            continue
-        arrays, options = arrays_of(wide.with_seed(0))
-        calm = arrays[name]
-        assert calm is not None
-        for place in (0, calm.size // 2, calm.size - 1):
-            spoilt, inside = _spoilt(probe, wide, arrays, options, name, place)
-            if (spoilt < inside).any():
-                return None
-            behind |= bool(len(spoilt))
-    return (
-        Hint("as if its sums were running sums, from one window to the next", KIND, "running sums") if behind else None
-    )
-
-
-def _spoilt(
-    probe: Probe, case: Case, arrays: Arrays, options: dict[str, Any], name: str, place: int
-) -> tuple[Array, int]:
-    """Results that a spike in one place changes although it is no part of them; and the first that it is part of."""
-    calm = arrays[name]
-    assert calm is not None
-    spiked, alone = calm.copy(), np.zeros_like(calm)
-    spiked.flat[place], alone.flat[place] = 2.0 ** (8 if format_of(case.dtype).bits < 24 else 20), 1
-    got, high = (probe.result(case, arrays | {name: a}, options) for a in (calm, spiked))
-    right, part = (expectation(case, arrays | {name: a}, options, probe.declares)[0] for a in (calm, alone))
-    if right is None or part is None or not got or not high:
-        return np.zeros(0, int), 0
-    if not np.shape(got[0]) == np.shape(high[0]) == part[0].shape:
-        return np.zeros(0, int), 0
-    inside = part[0].astype(float) != 0
-    off = np.abs(high[0].astype(float) - got[0].astype(float)) > FAR * format_of(case.dtype).u * right[1].magnitude
-    return np.flatnonzero(off & ~inside), int(np.argmax(inside))
 
 
 def _growing(probe: Probe, failing: Case) -> Hint | None:
