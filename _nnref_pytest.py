@@ -32,3 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
         configure(config)
     elif asked:
         raise pytest.UsageError("nnref.conformance needs --nnref-target=TARGET; see nnref check --help")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that has tested nothing of the target, because that refused every case, is not green."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")  # none in a worker of pytest-xdist
+    if not session.config.getoption("nnref_target", None) or reporter is None or exitstatus != pytest.ExitCode.OK:
+        return
+    tested = [r for kind in ("passed", "xfailed") for r in reporter.stats.get(kind, ()) if "test_agrees[" in r.nodeid]
+    skipped = [r for r in reporter.stats.get("skipped", ()) if "test_agrees[" in r.nodeid]
+    if skipped and not tested:
+        reporter.write_line("")
+        reporter.write_line("nnref: no row passed, because the target refused all or most of the cases; -rs says why")
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

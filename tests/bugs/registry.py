@@ -26,6 +26,7 @@ class Bug:
     hides: bool = False
     hints: tuple[str, ...] = ()
     right_if: Mapping[str, str] = field(default_factory=dict)
+    around: Callable[..., Any] | None = None  # the same; its first argument is the function that it goes around
 
 
 BUGS: list[Bug] = []
@@ -54,7 +55,7 @@ def bug(
             return function(right, *arrays, **options)
 
         name = f"{target}: {function.__name__.replace('_', ' ')}"
-        BUGS.append(Bug(name, op, direction, wrong, dtype, hides, hints, right_if or {}))
+        BUGS.append(Bug(name, op, direction, wrong, dtype, hides, hints, right_if or {}, function))
         return function
 
     return register

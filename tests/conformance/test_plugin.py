@@ -208,3 +208,11 @@ def test_the_page_shows_what_happens(pytester):
         few = ["--nnref-examples=6"] if words[0] == "pytest" else ["--examples=6"]
         result = pytester.run(sys.executable, "-m", *words, *few, timeout=120)
         assert result.ret == pytest.ExitCode.TESTS_FAILED, command  # as `nnref check` says it too
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "with workers"])
+def test_a_run_that_has_tested_nothing_is_not_green(conformance, workers):
+    result = conformance("--nnref-op=tanh", "-k", "forward", *workers, own_process=True)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["nnref: no row passed, because the target refused all or most of the cases*"])
+    assert conformance("--nnref-op=relu", "--nnref-op=tanh", *workers, own_process=True).ret == pytest.ExitCode.OK
