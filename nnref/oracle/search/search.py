@@ -183,8 +183,8 @@ class _Search:
         A hint that names a bug tells more than a size: it says what the target answers to this very case.
         """
         for found in self.found:
-            hint, plain = found.failure.hint, rank(case, finding) == PLAIN == found.rank
-            if hint is not None and hint.kind == SUSPECT and plain:
+            hint, of_values = found.failure.hint, finding.kind == "value" and found.rank == PLAIN
+            if hint is not None and hint.kind == SUSPECT and of_values:
                 if explains(hint, self.tester.function, case, self.tester.declares, finding.subject):
                     return True
             elif found.known.covers(case, finding):
