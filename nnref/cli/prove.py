@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..algebra import Certificate, Claim, Refutation, Unproved, claims, prove
-from ..algebra.claim import written
 from ..algebra.proving import find
 from ..algebra.render import as_markdown
 from ..errors import OptionError
 
 __all__ = ["add_parser"]
 
-COLUMNS = ("claim", "verdict", "method", "shapes", "seconds")
+COLUMNS = ("claim", "verdict", "method", "shapes", "every", "seconds")
 EVERY_SHAPE, UNPROVED = "every shape", "not proved"
 WIDTH = 80
 
@@ -145,22 +143,24 @@ def _outcome_as_json(outcome: Certificate | Refutation | Unproved) -> dict[str, 
 
 
 def _print_table(settled: list[Settled], details: bool) -> None:
-    console = Console(soft_wrap=False)
+    console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    table = Table(*COLUMNS)
-    for column in (0, 1, -1):
+    table = Table(*COLUMNS, box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in range(len(COLUMNS)):
         table.columns[column].no_wrap = True
     for each in settled:
         verdict = each.outcome.verdict if not isinstance(each.outcome, Unproved) else UNPROVED
         verdict += "" if each.as_expected else ", UNEXPECTED"
         style = "red" if not each.as_expected else "yellow" if isinstance(each.outcome, Refutation) else "green"
-        cells = _method(each), escape(_shapes(each)), f"{each.seconds:.2f}"
+        cells = _method(each), _shapes(each), _with_symbols(each), f"{each.seconds:.2f}"
         table.add_row(each.claim.name, f"[{style}]{verdict}[/]", *cells)
     console.print(table)
+    if not any(_method(each) == EVERY_SHAPE for each in settled):
+        console.print("every: nnref prove --every-shape settles the claim for every shape")
     for each in settled:
         if details or not each.as_expected:
-            console.print(str(each.outcome), markup=False, highlight=False)
+            console.print(str(each.outcome), markup=False, highlight=False, soft_wrap=True)
     unexpected = sum(not each.as_expected for each in settled)
     refuted = sum(isinstance(each.outcome, Refutation) for each in settled)
     proved = sum(isinstance(each.outcome, Certificate) for each in settled)
@@ -173,13 +173,14 @@ def _method(each: Settled) -> str:
 
 
 def _shapes(each: Settled) -> str:
-    """How far the outcome reaches: the shapes it is about."""
+    """How far the outcome reaches: how many shapes it is about, or the shape of the counterexample."""
     if isinstance(each.outcome, Unproved):
         return "none"
     if isinstance(each.outcome, Refutation):
-        return written(each.outcome.case) or "any"
-    if each.outcome.method == EVERY_SHAPE:
-        return "every"
-    count = len(each.outcome.cases)
-    more = "; every with --every-shape" if each.claim.every_shape else ""
-    return ("1 shape" if count == 1 else f"{count} shapes") + more
+        return "1"
+    return "every" if each.outcome.method == EVERY_SHAPE else str(len(each.outcome.cases))
+
+
+def _with_symbols(each: Settled) -> str:
+    """Whether --every-shape settles the claim."""
+    return "yes" if each.claim.every_shape else ""

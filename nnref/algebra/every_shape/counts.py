@@ -205,7 +205,7 @@ class Variances:
 
     def __init__(self, inv_std: Tensor, eps: float, stage: int = 0) -> None:
         self.inv_std, self.eps, self.stage = inv_std, eps, stage
-        self.shape, self.dtype = inv_std.shape, inv_std.dtype
+        self.shape, self.ndim, self.dtype = inv_std.shape, inv_std.ndim, inv_std.dtype
 
     @property
     def flat(self) -> list[Variances]:

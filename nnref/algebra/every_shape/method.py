@@ -134,8 +134,7 @@ def prove_every_shape(
         try:
             outcome = settled(claim, case)
         except Refused as error:
-            _refute_or(claim, case, None, str(error), refute)
-            raise AssertionError from error
+            return _refute_or(claim, case, None, str(error), refute)
         wrong = next((d for d in outcome.found if not d.equal), None)
         if wrong is not None or not outcome.found:
             reason = "the two sides may differ" if wrong is None else wrong.reason

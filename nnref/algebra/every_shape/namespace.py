@@ -109,6 +109,15 @@ def _maximum(a: Any, b: Any, **kwargs: Any) -> Any:
     return np.maximum(a, b, **kwargs)
 
 
+def _matmul(a: Any, b: Any, out: Any = None) -> Any:
+    if not _passes(a) and not _passes(b):
+        return np.matmul(a, b, out=out)
+    if out is None:
+        return a @ b
+    out[...] = a @ b
+    return out
+
+
 def _ndindex(*shape: Any) -> Any:
     if not _symbolic_shape(shape):
         return np.ndindex(*shape)
@@ -141,6 +150,7 @@ NUMPY = Namespace(
         "einsum": _einsum,
         "broadcast_to": _broadcast_to,
         "maximum": _maximum,
+        "matmul": _matmul,
         "ndindex": _ndindex,
         "multiply": Namespace(np.multiply, {"outer": _outer}),
     },
@@ -211,6 +221,11 @@ def _common_dtype(function: str, arrays: Mapping[str, Any]) -> Any:
     return np.dtype(object)
 
 
+def _no_guess(*_: Any) -> str:
+    """The end of an error's message, on which no result depends."""
+    return ""
+
+
 def _variances(inv_std: Any, eps: float) -> Any:
     return Variances(inv_std, eps) if isinstance(inv_std, Tensor) else given.variances(inv_std, eps)
 
@@ -226,6 +241,7 @@ BY_IDENTITY: dict[int, Any] = {
     id(Fraction): _fraction,
     id(rational): _rational,
     id(dtypes.common_dtype): _common_dtype,
+    id(errors.channels_last): _no_guess,
     id(given.variances): _variances,
     id(gradients.dual_variables): derivatives.variables,
     id(gradients.gradient): derivatives.gradient,

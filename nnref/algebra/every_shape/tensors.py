@@ -211,7 +211,10 @@ class Tensor:
 
     def _assign(self, selection: Selection, value: Value) -> None:
         if self.base is not None and self.selection is not None:
-            raise Refused("an assignment to a view")
+            if not selection.is_whole:
+                raise Refused("an assignment to a part of a view")
+            self.base._assign(self.selection, value)
+            return
         if self.shared:
             raise Refused("a write to memory that another array shows in another shape")
         region = selection.spread(Value(value.axes, lambda _: constant(1)))

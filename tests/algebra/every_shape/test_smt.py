@@ -1,10 +1,13 @@
 """A second solver, cvc5, confirms what the proofs rest on."""
 
+import json
 import os
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from nnref.algebra import prove
@@ -59,6 +62,25 @@ def test_the_command_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     text = files[0].read_text(encoding="utf-8")
     assert STATUS in text
     assert text.rstrip().endswith("(check-sat)")
+
+
+def test_what_is_not_proved_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "linear-conv", "relu-affine", "--every-shape", "--json"]) == 1
+    printed = json.loads(capsys.readouterr().out)
+    schema = json.loads((files("nnref") / "schemas" / "prove.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(printed, schema)
+    assert [row["outcome"]["verdict"] for row in printed["claims"]] == ["proved", "not proved"]
+
+
+def test_the_table_fits_80_columns_and_says_which_claims_reach_every_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "linear-conv", "relu-affine"]) == 0
+    rows = {
+        line.split()[0]: line
+        for line in capsys.readouterr().out.splitlines()
+        if "symbolic  " in line or "values" in line
+    }
+    assert all(len(line) <= 80 for line in rows.values())
+    assert [" yes " in rows[name] for name in ("linear-conv", "relu-affine")] == [True, False]
 
 
 def test_smt_alone_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
