@@ -111,6 +111,13 @@ POINTWISE = _two_with_symbols(
     ("H - 1 >= (dh_2*(kh - 1) - top - bottom)*sh", "W - 1 >= (dw_2*(kw - 1) - left - right)*sw", "kh >= 2", "kw >= 2"),
     biases=(False, True),
 )
+PADDED_SECOND = {
+    "image": (1, "W"),
+    "kernels": ((1, "kw"), (1, "kw_2")),
+    "biases": (False, False),
+    "second": {"padding": ((0, 0), ("left", "right"))},
+    "where": ("W >= kw", "W - kw + left + right + 1 >= kw_2", "kw >= 2", "kw_2 >= 2"),
+}
 POOLED = symbols.with_where(
     {**symbols.CONV, "channels": "C", "filters": "K", "groups": 1, "dilation": 1}
     | {"pool": {"kernel_size": ("kh_2", "kw_2"), "stride": ("sh_2", "sw_2")}},
@@ -227,6 +234,7 @@ def pointwise_then_padded_conv(x: Array, first: Conv2d, second: Conv2d) -> Sides
     holds=False,
     correction=r"\text{equality away from the border: there } F_2 *_p \text{ sees } 0,"
     r" \text{ and } F_1 * \mathrm{pad}_0(X) \text{ is not } 0",
+    every_shape=(PADDED_SECOND,),
 )
 def convs_compose_although_padded(x: Array, first: Conv2d, second: Conv2d) -> Sides:
     r"""F_2 *_{p} (F_1 * X) = (F_2 \star F_1) *_{s_1 p} X"""

@@ -55,6 +55,7 @@ def _pad_then_max_pool(given: Given, image: Any, channels: int = 1, pad: Any = 1
 ONE_PIXEL_BESIDE = {"image": (1, 1), "kernel": (1, 2), "padding": ((0, 0), (1, 0))}
 BATCH_NORM = "batch norm in evaluation"
 BOTH_PADDINGS = "H + up + down + top + bottom", "W + before + after + left + right"
+UNCOUNTED = symbols.POOL | {"channels": 1, "count_include_pad": False}
 PRE_IMAGE = symbols.with_where(
     {name: value for name, value in symbols.UNPADDED.items() if name != "where"} | {"pad": symbols.PADDED},
     *symbols.fits("H + up + down", "W + before + after"),
@@ -373,6 +374,7 @@ def pad_then_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
     cases=({"image": (1, 1), "pad": ((0, 0), (1, 0)), "kernel_size": (1, 2), "stride": 1, "count_include_pad": False},),
     holds=False,
     correction=r"\mathrm{avg}(\mathrm{pad}_0^{p}(X)) = \mathrm{avg}_{p}(X) \text{ for the pool that counts it}",
+    every_shape=(UNCOUNTED | {"pad": symbols.PADDED, "where": symbols.fits(*BOTH_PADDINGS, dilated=False)},),
 )
 def pad_then_uncounted_avg_pool(x: Array, pad: ZeroPad2d, pool: AvgPool2d) -> Sides:
     r"""

@@ -140,6 +140,7 @@ def global_avg_pool_is_conv(x: Array) -> Sides:
     holds=False,
     conditions="the shift moves only zeros out of the image",
     correction=r"\mathrm{avg}'(X)_{ij} = \tfrac{1}{K_{ij}} (1 * X)_{ij}, \text{ each window with its own divisor}",
+    every_shape=(SHIFTED | {"channels": 1, "count_include_pad": False},),
 )
 def uncounted_avg_pool_commutes_with_shifts(x: Array, pool: AvgPool2d) -> Sides:
     r"""
