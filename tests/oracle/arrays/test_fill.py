@@ -124,12 +124,16 @@ def digest(case):
         found.update(repr((name, None if a is None else (a.shape, a.dtype.name, layout_of(case, name)))).encode())
         found.update(b"" if a is None else a.tobytes())
     for name, value in options.items():
+        value = float(np.float32(value)) if name == "eps" else value  # as float32 has it, which lines now say
         found.update(repr((name, value.tolist() if isinstance(value, np.ndarray) else value)).encode())
     return found.hexdigest()[:16]
 
 
 def test_old_lines_keep_their_bits():
-    """Lines from before kinds of data and mixed layouts were written out, each behind the digest that it had then."""
+    """Lines from before kinds of data and mixed layouts were written out, each behind the digest that it had then.
+
+    In six of them ceil_mode meets padding as large as the kernel, and their cotangent has the windows that it has now.
+    """
     lines = (Path(__file__).parent / "old_lines.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) > 300
     assert [line for line in lines if digest(parse(line[17:])) != line[:16]] == []
