@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import combinations, product
 
 from ..cases.case import KINDS, LAYOUTS, Case, kinds_of, layout_of
 from ..findings import Finding
@@ -49,6 +49,7 @@ class Known:
     choices : field -> values with which it shows; all where a field is missing
     empty : whether it shows with an empty batch too
     alike : geometries of that size with which it shows too: pixels in place of padding
+    equal : pairs of fields that must be equal, because it does not show if one of them alone is larger
     """
 
     case: Case
@@ -58,6 +59,7 @@ class Known:
     choices: Mapping[str, frozenset[int]] = field(default_factory=dict)
     empty: bool = False
     alike: tuple[Geometry, ...] = ()
+    equal: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_fatal(self) -> bool:
@@ -75,6 +77,7 @@ class Known:
             and (self.layouts is None or bool(self.layouts & _layouts(case)))
             and all(case.geometry[name][0] in values for name, values in self.choices.items())
             and self._shows_with_samples(case)
+            and all(case.geometry[a] == case.geometry[b] for a, b in self.equal)
             and any(
                 _is_as_large(case.geometry, turned) for g in (self.case.geometry, *self.alike) for turned in _turned(g)
             )
@@ -135,7 +138,23 @@ def explored(case: Case, findings: Sequence[Finding], modes: Sequence[str], prob
     none = case.operation.least.get("N") == (0,) and shows(case.with_field("N", (0,)), FEW_SEEDS)
     others = [case.but(geometry=g) for g in _with_other_padding(case.geometry) if case.operation.fits(g)]
     alike = tuple(other.geometry for other in others if shows(other, FEW_SEEDS))
-    return Known(case, frozenset(signatures), frozenset(data), own, choices, none, alike)
+    equal = tuple(_equal_fields(case, lambda other: shows(other, FEW_SEEDS)))
+    return Known(case, frozenset(signatures), frozenset(data), own, choices, none, alike, equal)
+
+
+def _equal_fields(case: Case, shows: Callable[[Case], bool]) -> Iterator[tuple[str, str]]:
+    """Pairs of fields of one value with which a failure goes away if one is raised, and stays if both are."""
+    sizes = [name for name, value in case.geometry.items() if len(value) == 1 and name not in CHOICES]
+    for a, b in combinations([name for name in sizes if case.geometry[name] > (1,)], 2):
+        value = case.geometry[a]
+        if case.geometry[b] == value:
+            larger = dict.fromkeys((a, b), (value[0] + 1,))
+            one, other, both = (
+                case.but(geometry=case.geometry | {n: larger[n] for n in names}) for names in ((a,), (b,), (a, b))
+            )
+            fitting = all(each.operation.fits(each.geometry) for each in (one, other, both))
+            if fitting and not shows(one) and not shows(other) and shows(both):
+                yield a, b
 
 
 def _with_other_padding(g: Geometry) -> Iterator[Geometry]:

@@ -88,6 +88,21 @@ def test_bugs_in_one_function_are_all_found_in_one_run(function, row, shows, con
     assert ranks == sorted(ranks)
 
 
+def square_weight_turned_and_a_ninth_output_left_out(x, weight, bias):
+    square = len(weight) == weight.shape[1]
+    y = nnref.linear(x, np.ascontiguousarray(weight.T) if square else weight, bias)
+    if weight.shape[1] > 1:
+        y[:, 8:] = 0
+    return y
+
+
+def test_what_shows_on_equal_sizes_alone_hides_no_bug_of_others():
+    result = found(square_weight_turned_and_a_ninth_output_left_out, "linear")
+    sizes = [(f.case.geometry["C"][0], f.case.geometry["K"][0]) for f in result.failures]
+    assert any(c == k for c, k in sizes)
+    assert any(k > 8 and c != k for c, k in sizes)
+
+
 def test_a_wrong_gradient_does_not_hide_another_one():
     result = found(gradients_of_linear_turned_and_averaged, "linear", "backward")
     assert {failure.finding.subject for failure in result.failures} == {"dx", "dweight"}
