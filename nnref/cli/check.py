@@ -78,8 +78,8 @@ def _checked(target: Any, args: argparse.Namespace, files: Files, console: Conso
     """
     deviations = read_deviations(args.deviations) if args.deviations else ()
     report: Report | None = None
-    rows = len(tasks_of(target, args.op, _dtypes(args), directions=args.direction))
-    live = Live(console, name_of(target), rows, _seconds(args))
+    tasks = tasks_of(target, args.op, _dtypes(args), directions=args.direction)
+    live = Live(console, name_of(target), tasks, _seconds(args))
 
     def save(so_far: Report) -> None:
         nonlocal report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from ..oracle.campaign.task import Key, Task
+from ..oracle.operations import OPERATIONS
 from ..oracle.report.report import Report
 from ..oracle.text import visible
 from ..oracle.verdict.row import Failure, Result
@@ -21,16 +23,26 @@ __all__ = ["Live"]
 
 BAR = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(12), TextColumn("{task.fields[said]}"))
 SHOWN = 26  # characters of the name of a row
+WINDOWED, NETWORK = 8, 16  # times as long as other rows
 ENOUGH = 0.02  # of the rows, before the time that is left is estimated
+
+
+def _weight(task: Task) -> int:
+    """How long a row takes beside others, roughly."""
+    operation = OPERATIONS[task.op]
+    return NETWORK if operation.assemble else WINDOWED if operation.windowed else 1
 
 
 class Live:
     """The bar of a campaign. Without a terminal there is no bar, and failures are printed all the same."""
 
-    def __init__(self, console: Console, target: str, rows: int, seconds: float | None) -> None:
-        self.console, self._target, self._rows, self._seconds = console, target, rows, seconds
+    def __init__(self, console: Console, target: str, tasks: Sequence[Task], seconds: float | None) -> None:
+        self.console, self._target, self._rows, self._seconds = console, target, len(tasks), seconds
+        self._weights = {task.key: _weight(task) for task in tasks}
         self._bar = Progress(*BAR, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task(escape(visible(target))[:SHOWN], total=max(1, rows), said="")
+        self._task = self._bar.add_task(
+            escape(visible(target))[:SHOWN], total=max(1, sum(self._weights.values())), said=""
+        )
         self._started, self._lock = time.monotonic(), threading.Lock()
         self._printed: set[tuple[Key, str]] = set()
         self._parts: dict[Key, tuple[float, int]] = {}  # row -> how much of it is done, and its cases
@@ -58,7 +70,10 @@ class Live:
     def save(self, report: Report) -> None:
         """Count the finished rows."""
         for row in report.results:
-            self._parts[row.op, row.direction, row.dtype] = 1.0, row.asked - row.left_out
+            key = row.op, row.direction, row.dtype
+            self._parts[key] = 1.0, row.asked - row.left_out
+            if not row.implemented:  # it takes no time, and says nothing of the others
+                self._weights[key] = 0
             self.print_new(row)
         self._done = len(report.results)
         self._show()
@@ -77,14 +92,15 @@ class Live:
         return new
 
     def _show(self, name: str | None = None) -> None:
-        part = sum(share for share, _ in self._parts.values())
+        part = sum(share * self._weights[key] for key, (share, _) in self._parts.items())
         cases = sum(called for _, called in self._parts.values())
         elapsed = max(time.monotonic() - self._started, 1e-9)
         said = [f"{self._done}/{self._rows} rows", f"{cases:,} cases", f"{cases / elapsed:,.0f}/s"]
-        if (left := self._left(part / max(1, self._rows), elapsed)) is not None:
+        if (left := self._left(part / max(1, sum(self._weights.values())), elapsed)) is not None:
             said.append(left)
         named: dict[str, Any] = {} if name is None else {"description": escape(name)}
-        self._bar.update(self._task, completed=part, said=", ".join(said), **named)
+        total = max(1, sum(self._weights.values()))
+        self._bar.update(self._task, completed=part, total=total, said=", ".join(said), **named)
 
     def _left(self, part: float, elapsed: float) -> str | None:
         """How long it will take, in minutes and seconds: at most what is allowed, otherwise as the rows so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
@@ -35,9 +36,22 @@ SHORTEST_NAME, BOUNDLESS = 20, 1000
 
 
 def print_failure(console: Console, result: Result, failure: Failure, target: str) -> None:
-    """Print a failure of a row: what is wrong, its smallest case, and how to run it again."""
+    """Print a failure of a row: what is wrong, its smallest case, and how to run it again.
+
+    Lines are wrapped between words, but for the command, which is to be copied.
+    """
     width = console.width if console.is_terminal else NARROW
-    _say(console, (f"{result.name} {result.dtype}", "bold red"), f"\n  {told(failure, target, width=width)}\n")
+    first, *lines = told(failure, target, width=width).split("\n")
+    _say(console, (f"{result.name} {result.dtype}", "bold red"), f"\n{_wrapped(console, f'  {first}')}")
+    for line in lines:
+        _say(console, line if line.startswith("  again: ") else _wrapped(console, line))
+    console.print()
+
+
+def _wrapped(console: Console, line: str) -> str:
+    if not console.is_terminal or len(line) <= console.width:
+        return line
+    return textwrap.fill(line, console.width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -49,13 +63,15 @@ def print_report(console: Console, report: Report) -> None:
         if result.lost:
             _say(console, (f"{result.name} {result.dtype}", "bold red"), f" lost: {result.lost}")
     for line in _remarks(report):
-        _say(console, (line, "dim"))
+        _say(console, (_wrapped(console, line), "dim"))
     for line in report.outlived():
-        _say(console, (line, "yellow"))
+        _say(console, (_wrapped(console, line), "yellow"))
     counts = ", ".join(f"{n} {status}" for status, n in report.counts().items())
     cases = sum(result.cases for result in report.results)
-    verdict = ("ok", "green") if report.ok else ("not ok", "bold red")
-    _say(console, f"{report.target}: ", verdict, f"; {counts} of {len(report.results)} rows, {cases} cases")
+    word, style = ("ok", "green") if report.ok else ("not ok", "bold red")
+    line = f"{report.target}: {word}; {counts} of {len(report.results)} rows, {cases} cases"
+    before, _, after = _wrapped(console, line).partition(f"{word};")
+    _say(console, before, (word, style), f";{after}")
 
 
 def _say(console: Console, *parts: str | tuple[str, str]) -> None:
