@@ -71,7 +71,7 @@ def test_results_are_judged_where_they_lie(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--op", "matmul"], "ops must be among"),
+        (["--op", "matmul"], "--op must be among"),
         (["--count", "0"], "count must be at least 1"),
         (["--case", "relu"], "a descriptor"),
         (["--judge"], "an index of nnref-vectors/1"),

@@ -13,7 +13,7 @@ import hypothesis
 
 import nnref
 
-from ...errors import OptionError, refuse
+from ...errors import OptionError, close, refuse
 from ..cases.case import Case, parse
 from ..cases.drawn import cases
 from ..cases.enumerated import small_geometries
@@ -59,7 +59,7 @@ def write_vectors(
     """
     for name, given, known in (("ops", ops or (), tuple(OPERATIONS)), ("dtypes", dtypes, DTYPES)):
         if unknown := [item for item in given if item not in known]:
-            refuse(OptionError, "write_vectors", name, f"among {', '.join(known)}", unknown)
+            refuse(OptionError, "write_vectors", name, f"among {', '.join(known)}", f"{unknown}{close(unknown, known)}")
     if count < 1:
         refuse(OptionError, "write_vectors", "count", "at least 1", count)
     chosen = [parse(line) for line in lines] or list(_chosen(ops or tuple(OPERATIONS), dtypes, count, seed))
