@@ -37,10 +37,12 @@ class EveryShape(Given):
 
     def array(self, name: str, *shape: Any, neutral: int = 0, positive: bool = False) -> Array:
         """An array of unknowns."""
+        self.expect_new(name)
         return leaf(name, *shape)  # type: ignore[return-value]
 
     def image(self, *shape: Any, name: str = "x") -> Array:
         """(1, …) -> (N, …)."""
+        self.expect_new(name)
         batch = symbol("N") if isinstance(shape[0], int) and shape[0] == 1 else shape[0]
         return leaf(name, batch, *shape[1:])  # type: ignore[return-value]
 
@@ -81,7 +83,7 @@ def settled(claim: Claim, case: Case, effort: int = 0) -> Settled:
             if isinstance(sides, Exception):
                 raise Refused(f"the law is refused where {path.guards[len(texts) :]}: {sides}")
             paths += 1
-            left, right = ((side,) if isinstance(side, Tensor) else side for side in sides)
+            left, right = map(_arrays, sides)
             found += [difference(one, other) for one, other in _pairs(left, right)]
             not_zero |= dict.fromkeys(path.not_zero)
     return Settled(paths, tuple(found), solver, tuple(not_zero))
@@ -97,12 +99,18 @@ def _law(claim: Claim, options: Case) -> Any:
     return run
 
 
+def _arrays(side: Any) -> tuple[Any, ...]:
+    return side if isinstance(side, tuple) else (side,)
+
+
 def _pairs(left: Any, right: Any) -> Iterator[tuple[Tensor, Tensor]]:
     if not left or len(left) != len(right):
         raise Refused("sides that are not equally many arrays")
     for one, other in zip(left, right, strict=True):
         if not isinstance(one, Tensor) or not isinstance(other, Tensor):
             raise Refused(f"a side that is no array: {type(one).__name__}, {type(other).__name__}")
+        if any(isinstance(n, int) and n == 0 for n in (*one.shape, *other.shape)):
+            raise Refused("a side without elements")
         yield one, other
 
 

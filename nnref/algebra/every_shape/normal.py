@@ -134,7 +134,7 @@ def _joined(term: Term) -> Term | None:
             rest = term._replace(guard=tuple(g for g in term.guard if g not in own), bound=())
             whole = Polynomial.variable(fine) - width * Polynomial.variable(coarse)
             moved = substituted(rest, {fine: whole})
-            if coarse not in moved.names:
+            if coarse not in moved.names and current().entails(Guard(width), Guard(others[2])):
                 range_ = (low, Guard(width * others[2] - Polynomial.variable(fine) - 1))
                 return moved._replace(bound=tuple(v for v in term.bound if v != coarse), guard=moved.guard + range_)
     return None

@@ -166,6 +166,34 @@ def test_a_law_that_is_refused_somewhere_is_not_proved() -> None:
     assert prove(own(law, filtered), KERNEL, method="every shape").verdict == "proved"
 
 
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda x: (None, None),
+        lambda x: (1, 1),
+        lambda x: ((), ()),
+        lambda x: (x[:, :, :0], x[:, :, :0]),
+        lambda x: ((x, x), (x,)),
+        lambda x: (np.ones(3), np.ones(3)),
+        lambda x: (x.sum(axis=0), x[0]),  # there may be no sample
+    ],
+)
+def test_a_law_that_compares_nothing_is_not_proved(law: Any) -> None:
+    try:
+        outcome = prove(own(law, image), IMAGE, method="every shape")
+    except Unproved:
+        return
+    assert isinstance(outcome, Refutation)
+
+
+def test_two_arrays_of_one_name_are_not_taken_for_one() -> None:
+    def twice(given: Any, image: Any, channels: Any) -> Any:
+        return given.image(1, channels, *image), given.image(1, channels, *image)
+
+    with pytest.raises(Unproved, match="two arrays 'x'"):
+        prove(own(lambda x, y: (x, y), twice), IMAGE, method="every shape")
+
+
 def test_a_question_without_an_answer_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
     import z3
 
