@@ -217,7 +217,7 @@ def plain_verdict(place):
 
 def test_the_rule_in_the_docs_is_the_rule_of_the_judge(tmp_path):
     verdicts = set()
-    write_vectors(tmp_path / "v", dtypes=["float32"], count=12, seed=2)
+    write_vectors(tmp_path / "v", dtypes=["float32"], count=12, seed=5)
     for place, kind in zip(places(tmp_path / "v"), itertools.cycle(range(4)), strict=False):
         stored = read_case(place)
         for name, array in right_results(stored.case).items():
