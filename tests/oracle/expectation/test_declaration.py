@@ -8,7 +8,7 @@ from nnref.errors import OptionError
 from nnref.oracle import OPERATIONS, Declaration, Disagreement, arrays_of, cases, check, parse
 from nnref.oracle.cases.case import MODES
 from nnref.oracle.cases.enumerated import enumerated
-from nnref.oracle.diagnosis.hint import DECLARATIONS
+from nnref.oracle.diagnosis.declared import DECLARATIONS
 from nnref.oracle.expectation.declaration import CHOICES
 from nnref.oracle.expectation.exact import expectation
 from nnref.oracle.operations import CONVENTIONS
