@@ -54,7 +54,7 @@ def exactly(layer: Layer) -> Layer:
         eps = rational(Fraction(layer.options["eps"]))
         r = rationals(1 / np.sqrt(layer.buffers["running_var"] + np.float32(eps)))
         arrays = exact.params | exact.buffers | {"running_var": 1 / (r * r) - eps}
-        exact = BatchNorm2d.from_arrays(**arrays, options=layer.options | {"eps": eps})
+        exact = type(layer).from_arrays(**arrays, options=layer.options | {"eps": eps})
     return exact
 
 
